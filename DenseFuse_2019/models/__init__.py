@@ -1,0 +1,1 @@
+"""DenseFuse's network and fusion strategies."""

@@ -1,0 +1,1 @@
+"""Data, losses, training, fusing and the small things around them."""

@@ -1,0 +1,48 @@
+"""The loss of DenseFuse: pixel loss + lambda * structural loss (Sec. III-C, Eqs. 7 to 9)."""
+
+from pytorch_msssim import ms_ssim, ssim
+from torch import Tensor
+
+MIN_SIDE = {"ssim": 11, "ms_ssim": 161}  # pixels: an 11x11 window, at the last of five scales
+
+
+def pixel_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Return each image's mean squared error, (B,), of (B, C, H, W) in [0, 1].
+
+    Departure: Eq. 8 is the Euclidean distance; both public codes use its square's mean.
+    """
+    return (output - target).square().mean(dim=(1, 2, 3))
+
+
+def ssim_loss(output: Tensor, target: Tensor, kind: str = "ssim") -> Tensor:
+    """Return each image's 1 - SSIM (Eq. 9), (B,), of (B, C, H, W) in [0, 1].
+
+    The window is 11x11, Gaussian with sigma 1.5, at valid positions; K1 0.01, K2 0.03.
+
+    Args:
+        output: Network output.
+        target: The image to reconstruct, of the same shape.
+        kind: `ssim`, or `ms_ssim` (five scales, sides of at least 161 pixels).
+    """
+    similarity = ms_ssim if kind == "ms_ssim" else ssim
+    return 1 - similarity(output.float(), target, data_range=1.0, size_average=False)
+
+
+def densefuse_loss(
+    output: Tensor, target: Tensor, ssim_weight: float = 100.0, kind: str = "ssim"
+) -> dict[str, Tensor]:
+    """Return `loss` = `pixel_loss` + ssim_weight * `ssim_loss` (Eq. 7), means over the batch.
+
+    Args:
+        output: Network output, (B, C, H, W), near [0, 1].
+        target: The image to reconstruct, same shape, in [0, 1].
+        ssim_weight: lambda; the paper tries 1, 10, 100 and 1000.
+        kind: See `ssim_loss`.
+    """
+    pixel = pixel_loss(output.float(), target).mean()
+    structure = ssim_loss(output, target, kind).mean()
+    return {
+        "loss": pixel + ssim_weight * structure,
+        "pixel_loss": pixel,
+        "ssim_loss": structure,
+    }

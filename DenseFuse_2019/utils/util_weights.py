@@ -1,0 +1,87 @@
+"""DenseFuse's weights in the three forms in which they are published.
+
+All hold the same eight convolutions in the same order under different names:
+
+- ours: a state_dict of `models.DenseFuse`, as safetensors or in a run's checkpoint;
+- authors: hli1221/densefuse-pytorch's `.model` files, for images in 0-255, with a ReLU after the
+  last layer. Dividing the biases by 255 makes the same function of images in [0, 1];
+- described: `encoder_state_dict` and `decoder_state_dict`, or both under `model`, for [0, 1].
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from models.DenseFuse import DenseFuse
+from utils.util_checkpoint import load_checkpoint
+from utils.utils import InputError
+
+OURS = "this repository's layout"
+AUTHORS = "the authors' layout, 0-255 input, ReLU on the last layer"
+DESCRIBED = "the described layout, [0, 1] input"
+
+
+def load_model(path: Path) -> tuple[DenseFuse, str]:
+    """Return the network of a weights file in evaluation mode, and the form it came in.
+
+    Raises:
+        InputError: unreadable, or not DenseFuse's.
+    """
+    state = load_checkpoint(path)
+    tensors, form = _find_tensors(state, path)
+    channels = next(iter(tensors.values())).shape[1] if tensors else 0
+    if channels not in (1, 3):
+        raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
+    model = DenseFuse(channels, output_relu=form == AUTHORS)
+    load_into(model, state, path)
+    return model.eval(), form
+
+
+def load_into(model: DenseFuse, state: Mapping[str, Any], path: Path) -> str:
+    """Copy weights in any of the forms into a network and return the form.
+
+    Raises:
+        InputError: not DenseFuse's, or for another number of channels.
+    """
+    tensors, form = _find_tensors(state, path)
+    own = model.state_dict()
+    found = [tuple(value.shape) for value in tensors.values()]
+    wanted = [tuple(value.shape) for value in own.values()]
+    if found == [
+        tuple(value.shape) for value in DenseFuse(4 - model.channels).state_dict().values()
+    ]:
+        has, asked = ("gray", "RGB") if model.channels == 3 else ("RGB", "gray")
+        raise InputError(
+            f"{path} holds a {has} network and {asked} is asked: train with "
+            f"{'--gray' if has == 'gray' else '--no-gray'}, fuse with "
+            f"--rgb_mode {'luma' if has == 'gray' else 'channels'}, or give other weights"
+        )
+    if found != wanted:
+        raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
+    for target, (name, value) in zip(own.values(), tensors.items(), strict=True):
+        target.copy_(value / 255 if form == AUTHORS and name.endswith("bias") else value)
+    return form
+
+
+def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the convolutions' tensors in the network's order, and the form."""
+    if "encoder_state_dict" in state and "decoder_state_dict" in state:
+        parts = {**state["encoder_state_dict"], **state["decoder_state_dict"]}
+        return parts, DESCRIBED
+    tensors = state["model"] if isinstance(state.get("model"), Mapping) else state
+    tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}
+    own = list(DenseFuse().state_dict())
+    if set(tensors) == set(own):
+        return {name: tensors[name] for name in own}, OURS
+    if "conv1.conv2d.weight" in tensors:
+        return tensors, AUTHORS
+    if "encoder.conv.conv2d.weight" in tensors:
+        return tensors, DESCRIBED
+    raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
+
+
+def _summary(state: Mapping[str, Any]) -> str:
+    names = ", ".join(list(state)[:3])
+    return f"it holds {len(state)} entries ({names}, ...)"

@@ -1,0 +1,191 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
+"""Command lines, seeds, run folders and what a run says about itself."""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+LABELS = {"gray": "gray_images", "lr": "learning rate"}  # the banner's documented names
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message names it and the flag that mends it."""
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser that shows defaults, knows what was typed, and takes `--a-b` for `--a_b`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False, **kwargs
+        )
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse does; hyphens in a flag's name may stand for underscores."""
+        argv = [self._canonical(word) for word in (sys.argv[1:] if args is None else args)]
+        return super().parse_known_args(argv, namespace)
+
+    def _canonical(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        renamed = "--" + name[2:].replace("-", "_")
+        known = self._option_string_actions
+        use = name.startswith("--") and name not in known and renamed in known
+        return (renamed if use else name) + equals + value
+
+
+class BooleanFlag(argparse.Action):
+    """A switch that means what it says: `--x`, `--no-x`, `--x True`, `--x False`."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        negated = [f"--no-{name[2:]}" for name in option_strings]
+        super().__init__([*option_strings, *negated], dest, nargs="?", metavar="BOOL", **kwargs)
+
+    def __call__(  # noqa: D102
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        words = {None: True, "true": True, "false": False}
+        value = words.get(values.lower() if isinstance(values, str) else values)
+        negated = str(option_string).startswith("--no-")
+        if value is None or (negated and values is not None):
+            parser.error(f"{option_string} {values}: say {self.option_strings[0]} True or False")
+        setattr(namespace, self.dest, value != negated)
+
+
+class TypedInt(argparse.Action):
+    """An integer whose default is only an upper bound: `<dest>_typed` tells if it was given."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, type=positive_int, **kwargs)
+
+    def __call__(  # noqa: D102
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        setattr(namespace, f"{self.dest}_typed", True)
+
+
+def positive_int(text: str) -> int:
+    """Return a whole number of at least 1 (an argparse type)."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def fraction(text: str) -> float:
+    """Return a share in [0, 1) (an argparse type)."""
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in [0, 1)")
+    return value
+
+
+def run_main(main: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> None:
+    """Run a script's `main`; bad input ends in one line on stderr and exit status 1.
+
+    Programming errors keep their traceback; Ctrl-C exits with 130.
+    """
+    try:
+        sys.exit(main(args))
+    except (InputError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def warn(message: str) -> None:
+    """Print a warning on stderr, above any progress bar."""
+    tqdm.write(f"warning: {message}", file=sys.stderr)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's generators, and ask for repeatable kernels."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def print_banner(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Print the documented banner: every flag's value, group by group."""
+    print("==================hyper-parameters==================")
+    for group in parser._action_groups:
+        names = [action.dest for action in group._group_actions if hasattr(args, action.dest)]
+        if names:
+            print(f"----------{group.title}----------")
+        for name in names:
+            print(f"{LABELS.get(name, name)}: {getattr(args, name)}")
+    print("==================hyper-parameters==================")
+
+
+def make_run_folder(root: Path) -> Path:
+    """Make and return `root/train_MM-DD_HH-MM/{checkpoints,logs}`, with `-2`, `-3` if taken."""
+    name = datetime.now().strftime("train_%m-%d_%H-%M")
+    root.mkdir(parents=True, exist_ok=True)
+    count = 1
+    while True:
+        run = root / (name if count == 1 else f"{name}-{count}")
+        try:
+            run.mkdir()
+        except FileExistsError:
+            count += 1
+            continue
+        (run / "checkpoints").mkdir()
+        (run / "logs").mkdir()
+        return run
+
+
+def find_run(resume_path: Path) -> Path:
+    """Return the checkpoint that `--resume_path` means: a file, or a run folder's last one."""
+    if resume_path.is_dir():
+        return resume_path / "checkpoints" / "last.pth"
+    return resume_path
+
+
+def plain_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments as plain types, which `weights_only` reading accepts."""
+    return json.loads(json.dumps(vars(args), default=str))
+
+
+def git_revision() -> str:
+    """Return this checkout's revision, with `+` if files differ from it, or `unknown`."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    try:
+        answer = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def save_arguments(run: Path, args: argparse.Namespace) -> None:
+    """Write `args.json`: the arguments, the git revision and the versions that were used."""
+    about = {
+        "arguments": plain_arguments(args),
+        "git_revision": git_revision(),
+        "python": sys.version.split()[0],
+        "torch": str(torch.__version__),
+    }
+    (run / "args.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
