@@ -1,0 +1,104 @@
+"""Finding, pairing and reading the images to score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_MARK = "(?:ir|infrared|thermal|vis|vi|visible|fused)"
+_MARKED = re.compile(
+    rf"^{_MARK}(?:[-_. ]+|(?=\d))|(?:[-_. ]+|(?<=\d)){_MARK}$",  # IR1, ir_a | a_ir, 1ir
+    re.IGNORECASE,
+)
+
+
+def read_luma(path: Path) -> NDArray[np.float64]:
+    """Read an image as luma, (H, W), in 0-255.
+
+    Colour becomes Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, full range), not rounded; gray,
+    also gray stored in three channels, stays exactly what it is. 16-bit values are divided by
+    257, so that 65535 becomes 255. Alpha is dropped.
+
+    Raises:
+        OSError: If the file cannot be opened.
+        ValueError: If it holds no image of 8 or 16 bits.
+    """
+    data = np.fromfile(path, dtype=np.uint8)  # cv2.imread fails on Unicode paths on Windows
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    image = cv2.imdecode(data, flags) if data.size else None
+    if image is None:
+        raise ValueError(f"{path} cannot be decoded as an image")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"{path} holds {image.dtype} values; expected 8 or 16 bits a channel")
+    values = image.astype(np.float64) / (257 if image.dtype == np.uint16 else 1)
+    if values.ndim == 2:
+        return values
+    blue, green, red = np.moveaxis(values, 2, 0)
+    return green + 0.299 * (red - green) + 0.114 * (blue - green)  # exact where R = G = B
+
+
+def image_name(path: Path) -> str:
+    """Return the stem without a mark of what the image shows: IR1, 1_vis and 1 are all `1`."""
+    return _MARKED.sub("", path.stem, count=1) or path.stem
+
+
+def index_images(path: Path, flag: str) -> dict[str, Path]:
+    """Find the images in a folder, or one image file, by name in sorted order.
+
+    Args:
+        path: Folder or file. In a folder, hidden files and what is no image are ignored.
+        flag: Command line flag that gave the path, for the error message.
+
+    Raises:
+        ValueError: If there is no image, or two have the same name.
+    """
+    if not path.exists():
+        raise ValueError(f"{path} ({flag}) does not exist")
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    images: dict[str, Path] = {}
+    for file in files:
+        if file.name.startswith(".") or file.suffix.lower() not in SUFFIXES:
+            continue
+        other = images.setdefault(image_name(file), file)
+        if other is not file:
+            raise ValueError(
+                f"{other} and {file.name} ({flag}) have the same name apart from marks"
+            )
+    if not images:
+        raise ValueError(f"no image ({' '.join(SUFFIXES)}) in {path} ({flag})")
+    return dict(sorted(images.items()))
+
+
+def match_images(path: Path, flag: str, names: Collection[str]) -> dict[str, Path]:
+    """Find the image in a folder for each name; a single file matches a single name as it is.
+
+    Raises:
+        ValueError: If a name has no image, or an image none of the names.
+    """
+    images = index_images(path, flag)
+    if path.is_file() and len(names) == 1:
+        return dict(zip(names, images.values(), strict=True))
+    if missing := [name for name in names if name not in images]:
+        raise ValueError(f"{path} ({flag}) has no image for {_some(missing)} of --vis")
+    if extra := [file.name for name, file in images.items() if name not in names]:
+        raise ValueError(f"{path} ({flag}) has images that --vis lacks: {_some(extra)}")
+    return images
+
+
+def check_same_size(images: dict[Path, NDArray[np.float64]]) -> None:
+    """Raise a ValueError that names files and sizes unless all images have one size."""
+    if len({image.shape for image in images.values()}) > 1:
+        sizes = ", ".join(f"{path} {i.shape[0]} x {i.shape[1]}" for path, i in images.items())
+        raise ValueError(f"sizes differ, height x width: {sizes}; metrics compare pixel by pixel")
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    """List names, and count those beyond the limit."""
+    rest = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + rest

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+
+settings.register_profile("fast", max_examples=30, deadline=None, derandomize=True)
+settings.load_profile("fast")
+
+
+@pytest.fixture
+def triple() -> list[NDArray[np.uint8]]:
+    """Two related sources and their rounded mean, (17, 14)."""
+    rng = np.random.default_rng(7)
+    a = rng.integers(0, 256, (17, 14))
+    b = np.clip(a // 2 + rng.integers(0, 200, a.shape), 0, 255)
+    return [image.astype(np.uint8) for image in (a, b, (a + b + 1) // 2)]
