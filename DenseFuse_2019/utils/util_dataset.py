@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.util_image import LUMA, list_images, read_image, to_unit
+from utils.util_colour import LUMA
+from utils.util_image import list_images, read_image, to_unit
 from utils.utils import InputError
 
 
@@ -124,9 +125,7 @@ def choose_files(
     used = chance.sample(files, min(wanted, len(files)))
     held_out = max(1, round(val_fraction * len(used))) if val_fraction > 0 else 0
     if held_out >= len(used):
-        raise InputError(
-            f"{len(used)} images are too few to train and validate on; add some, or --val_fraction 0"
-        )
+        raise InputError(f"{len(used)} images are too few to split; add some, or --val_fraction 0")
     return used[held_out:], used[:held_out]
 
 

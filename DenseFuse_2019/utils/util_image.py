@@ -1,23 +1,22 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
-"""Read and write images, and split colours into luma and chroma."""
+"""Read and write images, and bring their values to a range."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from utils.util_checkpoint import write_atomically
+from utils.util_colour import LUMA
 from utils.utils import InputError, warn
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]  # uint8, uint16, or float32 in [0, 1]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
 JUNK = ("thumbs.db", "desktop.ini")  # besides every hidden file
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, of R, G and B
 
 
 def list_images(folder: Path, flag: str) -> list[Path]:
@@ -192,28 +191,3 @@ def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> Array:
     if dtype == np.float32:
         return clipped
     return np.rint(clipped * np.float32(np.iinfo(dtype).max)).astype(dtype)
-
-
-def luma(image: Tensor) -> Tensor:
-    """Return Y (ITU-R BT.601, full range) of R, G, B images: (B, 3, H, W) to (B, 1, H, W).
-
-    An image of one channel is its own luma.
-    """
-    if image.shape[1] == 1:
-        return image
-    red, green, blue = image.split(1, dim=1)
-    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-
-
-def chroma(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Cb and Cr of R, G, B images in [0, 1]: each (B, 1, H, W), in [-0.5, 0.5]."""
-    y = luma(image)
-    return (image[:, 2:] - y) / (2 - 2 * LUMA[2]), (image[:, :1] - y) / (2 - 2 * LUMA[0])
-
-
-def join_colour(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
-    """Return the R, G, B images, (B, 3, H, W), unclipped, of a luma and its chroma."""
-    red = y + (2 - 2 * LUMA[0]) * cr
-    blue = y + (2 - 2 * LUMA[2]) * cb
-    green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
-    return torch.cat([red, green, blue], dim=1)

@@ -18,7 +18,6 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid
 from tqdm import tqdm
@@ -49,8 +48,8 @@ class Training:
     model: nn.Module
     optimizer: Optimizer
     scheduler: LRScheduler
-    train_loader: DataLoader
-    val_loader: DataLoader | None
+    train_loader: Any  # a DataLoader that accelerate has prepared,
+    val_loader: Any
     compute_losses: Losses
     make_pictures: Pictures
     run: Path | None  # of the main process
@@ -147,7 +146,7 @@ def fit(training: Training) -> float:
     try:
         for epoch in range(t.next_epoch, t.num_epochs):
             set_epoch(t.train_loader, epoch)
-            lr = t.scheduler.get_last_lr()[0]
+            lr = float(t.scheduler.get_last_lr()[0])
             trained = train_one_epoch(t, epoch)
             validated = validate(t)
             t.next_epoch = epoch + 1
@@ -166,7 +165,7 @@ def fit(training: Training) -> float:
     return t.best_loss
 
 
-def set_epoch(loader: DataLoader, epoch: int) -> None:
+def set_epoch(loader: Any, epoch: int) -> None:
     """Choose the order and the crops of an epoch."""
     loader.set_epoch(epoch)
     loader.dataset.start_epoch(epoch)

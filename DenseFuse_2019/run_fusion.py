@@ -1,0 +1,65 @@
+"""Fuse images: `python run_fusion.py --ir a.png --vis b.png --output fused.png`."""
+
+import argparse
+from collections.abc import Sequence
+
+from configs import HERE
+from models.fusion_strategy import STRATEGIES
+from utils.util_device import keep_freed_memory, set_threads
+from utils.util_fusion import MODE_CHANNELS, ImageFusion
+from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
+from utils.utils import FlagParser, run_main
+
+RESULTS = HERE / "data_result"
+DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
+USER_SETS = {  # documented folders, fused by default if the user has filled them
+    HERE / "data_test" / "Road": RESULTS / "Road_fusion",
+    HERE / "data_test" / "Tno": RESULTS / "TNO_fusion",
+}
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    parser = FlagParser(
+        description="Fuse registered images with DenseFuse; the demo pairs if none are given."
+    )
+    add_fusion_flags(parser)
+    method = parser.add_argument_group("DenseFuse")
+    method.add_argument(
+        "--strategy",
+        choices=tuple(STRATEGIES),
+        default="addition",
+        help="how features are fused (Sec. III-B)",
+    )
+    method.add_argument(
+        "--rgb_mode",
+        choices=tuple(MODE_CHANNELS),
+        default="luma",
+        help="fuse luma and keep the chroma, or fuse R, G and B with the RGB network",
+    )
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fuse what `args` says and return the exit status."""
+    keep_freed_memory()
+    set_threads(args.threads)
+    fusion = ImageFusion(
+        args.weights,
+        args.strategy,
+        args.rgb_mode,
+        args.device,
+        args.tile,
+        args.color,
+        args.stretch,
+    )
+    print(f"{fusion.weights} model loaded ({fusion.form}).")
+    print("Loading data...")
+    sets = [(folder, output) for folder, output in USER_SETS.items() if folder.is_dir()]
+    jobs = jobs_from_flags(args, sets or [(DEMO, RESULTS / "pair")], RESULTS / "pair")
+    print("Fusing...")
+    return fuse_files(fusion, jobs, args)
+
+
+if __name__ == "__main__":
+    run_main(main, parse_args())

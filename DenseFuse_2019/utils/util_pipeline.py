@@ -1,0 +1,195 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
+"""From files to files: the flags of `run_fusion.py`, and reading and writing beside the fusing."""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from utils.util_image import Array, as_gray, read_image, resize_to, scale_ir, write_image
+from utils.util_pairs import FusionJob, find_pairs, misalignment, plan_jobs
+from utils.util_tile import TiledFusion
+from utils.utils import BooleanFlag, FlagParser, InputError, warn
+
+READ_AHEAD = 2  # pairs
+
+
+def add_fusion_flags(parser: FlagParser) -> None:
+    """Add the flags that every method's `run_fusion.py` has."""
+    files = parser.add_argument_group("files")
+    files.add_argument("--ir", type=Path, help="infrared image or folder")
+    files.add_argument("--vis", type=Path, help="visible image or folder")
+    files.add_argument(
+        "--images",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="instead of --ir and --vis: two or more registered images, or as many folders",
+    )
+    files.add_argument("--output", type=Path, help="image, or folder of <stem>.png")
+    files.add_argument("--overwrite", action="store_true", help="replace existing results")
+    files.add_argument("--allow_unmatched", action="store_true", help="leave out lonely images")
+    files.add_argument("--weights", type=Path, help="weights or checkpoint, instead of our own")
+    values = parser.add_argument_group("values")
+    values.add_argument(
+        "--ir_range",
+        default="full",
+        metavar="{full,minmax,percentile,LO:HI}",
+        help="which infrared values become 0 to 1",
+    )
+    values.add_argument(
+        "--ir_color",
+        choices=("error", "luma"),
+        default="error",
+        help="what to do with a coloured infrared image",
+    )
+    values.add_argument(
+        "--resize", choices=("ir", "vis"), help="bring this source to the size of the other one"
+    )
+    values.add_argument(
+        "--color", action=BooleanFlag, default=True, help="keep the colour of the sources"
+    )
+    values.add_argument("--gray", dest="color", action="store_false", help="fuse luma only")
+    values.add_argument(
+        "--stretch",
+        choices=("none", "minmax"),
+        default="none",
+        help="clip the result, or stretch it to the full range as the authors' programs did",
+    )
+    compute = parser.add_argument_group("computing")
+    compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    compute.add_argument("--tile", type=int, default=192, help="pixels a side; 0: whole images")
+    compute.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
+
+
+def jobs_from_flags(
+    args: argparse.Namespace, defaults: Sequence[tuple[Path, Path]], default_output: Path
+) -> list[FusionJob]:
+    """Return what the command line asks for.
+
+    Args:
+        args: Parsed `add_fusion_flags`.
+        defaults: Without any source: pairs of a folder, which holds `ir/` and `vis/`, and of
+            the folder for its results, which may be rewritten.
+        default_output: For sources that come without `--output`.
+
+    Raises:
+        InputError: sources that do not fit together.
+    """
+    if args.images:
+        if args.ir or args.vis or len(args.images) < 2:
+            raise InputError("--images takes two or more paths, and neither --ir nor --vis")
+        folders, flags = list(args.images), ["--images"] * len(args.images)
+    elif args.ir or args.vis:
+        if not (args.ir and args.vis):
+            raise InputError(f"--{'vis' if args.ir else 'ir'} is missing; give both --ir and --vis")
+        folders, flags = [args.vis, args.ir], ["--vis", "--ir"]
+    else:
+        return [
+            job
+            for folder, output in defaults
+            for job in plan_jobs(
+                find_pairs([folder / "vis", folder / "ir"], ["--vis", "--ir"]),
+                args.output or output,
+                args.overwrite or args.output is None,
+            )
+        ]
+    pairs = find_pairs(folders, flags, args.allow_unmatched)
+    overwrite = args.overwrite or args.output is None
+    return plan_jobs(pairs, args.output or default_output, overwrite)
+
+
+def read_sources(job: FusionJob, args: argparse.Namespace) -> list[Array]:
+    """Read a job's images, all of one size; with --ir and --vis the second one is infrared.
+
+    Raises:
+        InputError: unreadable, coloured infrared, or of different sizes without `--resize`.
+    """
+    images = [read_image(path) for path in job.sources]
+    if not args.images:
+        infrared = as_gray(job.sources[1], images[1], args.ir_color)
+        images[1] = scale_ir(job.sources[1], infrared, args.ir_range)
+    sizes = [image.shape[:2] for image in images]
+    if len(set(sizes)) > 1:
+        images = _resized(job, images, args)
+    elif shift := misalignment(images[0], images[1]):
+        warn(
+            f"{job.sources[1].name} seems to lie {shift[0]:+d}, {shift[1]:+d} pixels off "
+            f"{job.sources[0].name}; fusing does not align images"
+        )
+    return images
+
+
+def _resized(job: FusionJob, images: list[Array], args: argparse.Namespace) -> list[Array]:
+    if args.images or args.resize is None:
+        found = ", ".join(
+            f"{path} {image.shape[1]}x{image.shape[0]}"
+            for path, image in zip(job.sources, images, strict=True)
+        )
+        way = "" if args.images else "; --resize ir or --resize vis scales one to the other"
+        raise InputError(f"sizes differ: {found}{way} (scaling does not align them)")
+    visible, infrared = images
+    if args.resize == "ir":
+        return [visible, resize_to(infrared, *visible.shape[:2])]
+    return [resize_to(visible, *infrared.shape[:2]), infrared]
+
+
+def fuse_files(fusion: TiledFusion, jobs: Sequence[FusionJob], args: argparse.Namespace) -> int:
+    """Fuse every job, reading ahead and writing behind, and return the exit status.
+
+    A job that fails is reported and the others go on; the status is then 1.
+    """
+    failures: list[str] = []
+    seconds: list[float] = []
+    for folder in {job.output.parent for job in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        written: list[tuple[FusionJob, Future[None]]] = []
+        for job, images in tqdm(_read_ahead(reader, jobs, args), total=len(jobs), unit="pair"):
+            try:
+                sources = images.result()
+                start = time.perf_counter()
+                fused = fusion.fuse(sources)
+                seconds.append(time.perf_counter() - start)
+                written.append((job, writer.submit(write_image, job.output, fused)))
+            except (InputError, OSError) as error:
+                failures.append(str(error))
+                warn(str(error))
+            while written and (written[0][1].done() or len(written) > READ_AHEAD):
+                _report(*written.pop(0), failures)
+        for job, future in written:
+            _report(job, future, failures)
+    _summarise(seconds, failures, len(jobs))
+    return 1 if failures else 0
+
+
+def _read_ahead(
+    reader: ThreadPoolExecutor, jobs: Sequence[FusionJob], args: argparse.Namespace
+) -> Iterator[tuple[FusionJob, Future[list[Array]]]]:
+    """Yield each job with its images, of which a few are already being read."""
+    waiting: list[tuple[FusionJob, Future[list[Array]]]] = []
+    for job in jobs:
+        waiting.append((job, reader.submit(read_sources, job, args)))
+        if len(waiting) > READ_AHEAD:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def _report(job: FusionJob, future: Future[None], failures: list[str]) -> None:
+    try:
+        future.result()
+        tqdm.write(f"Output path: {job.output}")
+    except (InputError, OSError) as error:
+        failures.append(str(error))
+        warn(str(error))
+
+
+def _summarise(seconds: Sequence[float], failures: Sequence[str], count: int) -> None:
+    timed = seconds[1:] or seconds  # the first one warms up
+    if timed:
+        print(f"Mean time: {sum(timed) / len(timed):.3f} seconds a pair, reading and writing apart")
+    if failures:
+        warn(f"{len(failures)} of {count} failed: " + "; ".join(failures))
