@@ -50,9 +50,12 @@ def add_fusion_flags(parser: FlagParser) -> None:
         "--resize", choices=("ir", "vis"), help="bring this source to the size of the other one"
     )
     values.add_argument(
-        "--color", action=BooleanFlag, default=True, help="keep the colour of the sources"
+        "--color",
+        action=BooleanFlag,
+        opposite="--gray",
+        default=True,
+        help="keep the colour of the sources, or fuse luma only",
     )
-    values.add_argument("--gray", dest="color", action="store_false", help="fuse luma only")
     values.add_argument(
         "--stretch",
         choices=("none", "minmax"),

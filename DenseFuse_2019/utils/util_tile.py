@@ -6,6 +6,7 @@ that is kept has seen the same neighbourhood as in the whole image. At the image
 there is no halo, and the network's own padding acts as it does on the whole image.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -133,13 +134,11 @@ class TiledFusion(ABC):
 
     def _bounds(self, sources: Sequence[Array]) -> tuple[float, float]:
         """Return the least and greatest value of the fused image, (0, 1) if it is constant."""
-        lows, highs = [], []
+        low, high = math.inf, -math.inf
         for tile, _, fused in self._fused_tiles(sources):
             rows, columns = tile.keep
-            low, high = fused[..., rows, columns].aminmax()
-            lows.append(float(low))
-            highs.append(float(high))
-        low, high = min(lows), max(highs)
+            kept = fused[..., rows, columns]
+            low, high = min(low, float(kept.min())), max(high, float(kept.max()))
         return (low, high) if low < high else (0.0, 1.0)
 
     def _finish(self, fused: Tensor, images: Sequence[Tensor], in_colour: bool) -> Tensor:

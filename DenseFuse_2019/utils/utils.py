@@ -22,13 +22,18 @@ class InputError(ValueError):
     """What the user gave cannot be used; the message names it and the flag that mends it."""
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Show the defaults that there are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 class FlagParser(argparse.ArgumentParser):
-    """A parser that shows defaults, knows what was typed, and takes `--a-b` for `--a_b`."""
+    """A parser that shows defaults and takes `--a-b` for `--a_b`."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False, **kwargs
-        )
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -46,11 +51,18 @@ class FlagParser(argparse.ArgumentParser):
 
 
 class BooleanFlag(argparse.Action):
-    """A switch that means what it says: `--x`, `--no-x`, `--x True`, `--x False`."""
+    """A switch that means what it says: `--x`, `--no-x`, `--x True`, `--x False`.
 
-    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
-        negated = [f"--no-{name[2:]}" for name in option_strings]
-        super().__init__([*option_strings, *negated], dest, nargs="?", metavar="BOOL", **kwargs)
+    `opposite` names a flag that says the contrary, as `--gray` does of `--color`.
+    """
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, opposite: str | None = None, **kwargs: Any
+    ) -> None:
+        self.contrary = {f"--no-{name[2:]}" for name in option_strings}
+        names = [*option_strings, *sorted(self.contrary), *([opposite] if opposite else [])]
+        self.contrary |= {opposite} if opposite else set()
+        super().__init__(names, dest, nargs="?", metavar="BOOL", **kwargs)
 
     def __call__(  # noqa: D102
         self,
@@ -61,10 +73,10 @@ class BooleanFlag(argparse.Action):
     ) -> None:
         words = {None: True, "true": True, "false": False}
         value = words.get(values.lower() if isinstance(values, str) else values)
-        negated = str(option_string).startswith("--no-")
-        if value is None or (negated and values is not None):
+        no = str(option_string).startswith("--no-")
+        if value is None or (no and values is not None):
             parser.error(f"{option_string} {values}: say {self.option_strings[0]} True or False")
-        setattr(namespace, self.dest, value != negated)
+        setattr(namespace, self.dest, value != (option_string in self.contrary))
 
 
 class TypedInt(argparse.Action):
