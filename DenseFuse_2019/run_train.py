@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -25,13 +24,13 @@ from utils.util_train import Training, build_scheduler, fit, restore
 from utils.util_weights import load_into
 from utils.utils import (
     InputError,
-    find_run,
+    check_same_settings,
+    find_checkpoint,
     git_revision,
-    make_run_folder,
+    open_run,
     plain_arguments,
     print_banner,
     run_main,
-    save_arguments,
     seed_everything,
 )
 
@@ -56,27 +55,18 @@ def build_loaders(
     return train_loader, DataLoader(PhotoDataset(val_files, *common), args.batch_size)
 
 
-def build_training(
-    args: argparse.Namespace, accelerator: Accelerator, run: Path | None
-) -> Training:
-    """Return model, optimiser, schedule and loaders, ready for the device."""
+def build_training(args: argparse.Namespace, accelerator: Accelerator) -> Training:
+    """Return data, model, optimiser and schedule, ready for the device."""
     train_loader, val_loader = build_loaders(args, accelerator)
-    accelerator.print("Training data loaded...")
+    accelerator.print("Training data ready...")
     model = DenseFuse(channels=1 if args.gray else 3)
     model = model.to(memory_format=memory_format(accelerator.device))
     accelerator.print("initialize network with uniform type")
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
     model, optimizer, train_loader = accelerator.prepare(model, optimizer, train_loader)
     val_loader = accelerator.prepare(val_loader) if val_loader else None
-    scheduler = build_scheduler(
-        optimizer.optimizer,
-        args.lr_schedule,
-        args.lr_decay,
-        args.warmup_steps,
-        len(train_loader),
-        args.num_epochs,
-    )
-    accelerator.print("Network and optimizer built...")
+    scheduler = build_scheduler(optimizer.optimizer, len(train_loader), args)
+    accelerator.print("Network and optimizer ready...")
 
     def compute_losses(model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
         return densefuse_loss(model(batch), batch, args.ssim_weight, args.ssim)
@@ -85,16 +75,15 @@ def build_training(
         return {"source": batch, "reconstruction": model(batch)}
 
     return Training(
-        accelerator,
-        model,
-        optimizer,
-        scheduler,
-        train_loader,
-        val_loader,
-        compute_losses,
-        make_pictures,
-        run,
-        args.num_epochs,
+        accelerator=accelerator,
+        model=model,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        train_loader=train_loader,
+        val_loader=val_loader,
+        compute_losses=compute_losses,
+        make_pictures=make_pictures,
+        num_epochs=args.num_epochs,
         arguments=plain_arguments(args),
         about={
             "method": "DenseFuse_2019",
@@ -104,6 +93,22 @@ def build_training(
         },
         show_progress=args.output,
     )
+
+
+def resume(training: Training, args: argparse.Namespace) -> Path | None:
+    """Load `--resume_path`, and return the run folder to go on in, or None for a new run."""
+    if args.resume_path is None:
+        return None
+    checkpoint = find_checkpoint(args.resume_path)
+    state = load_checkpoint(checkpoint)
+    if is_run_checkpoint(state):
+        check_same_settings(args, state["arguments"])
+        restore(training, state)
+        training.accelerator.print(f"{checkpoint} goes on at epoch {training.next_epoch + 1}")
+        return checkpoint.parents[1]
+    form = load_into(training.accelerator.unwrap_model(training.model), state, checkpoint)
+    training.accelerator.print(f"A new run starts from the weights of {checkpoint} ({form})")
+    return None
 
 
 def main(args: argparse.Namespace) -> None:
@@ -116,24 +121,13 @@ def main(args: argparse.Namespace) -> None:
     set_threads(args.threads)
     seed_everything(args.seed)
     accelerator = build_accelerator(resolve_device(args.device), args.precision, args.seed)
-    state: dict[str, Any] = {}
-    run = None
-    if args.resume_path:
-        checkpoint = find_run(args.resume_path)
-        state = load_checkpoint(checkpoint)
-        run = checkpoint.parent.parent if is_run_checkpoint(state) else None
     if accelerator.is_main_process:
         print_banner(build_parser(), args)
-        run = run or make_run_folder(HERE / "runs")
-        save_arguments(run, args)
-    training = build_training(args, accelerator, run)
-    if state and is_run_checkpoint(state):
-        restore(training, state)
-        accelerator.print(f"Going on with {args.resume_path} at epoch {training.next_epoch + 1}")
-    elif state:
-        form = load_into(accelerator.unwrap_model(training.model), state, args.resume_path)
-        accelerator.print(f"A new run starts from the weights of {args.resume_path} ({form})")
-    accelerator.print(f"TensorBoard: tensorboard --logdir={run}")
+    accelerator.print(f"Device ready: {accelerator.device}, processes: {accelerator.num_processes}")
+    training = build_training(args, accelerator)
+    run = resume(training, args)
+    if accelerator.is_main_process:
+        training.run = open_run(run, HERE / "runs", args)
     fit(training)
 
 

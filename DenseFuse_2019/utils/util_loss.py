@@ -25,7 +25,7 @@ def ssim_loss(output: Tensor, target: Tensor, kind: str = "ssim") -> Tensor:
         kind: `ssim`, or `ms_ssim` (five scales, sides of at least 161 pixels).
     """
     similarity = ms_ssim if kind == "ms_ssim" else ssim
-    return 1 - similarity(output.float(), target, data_range=1.0, size_average=False)
+    return 1 - similarity(output, target, data_range=1.0, size_average=False)
 
 
 def densefuse_loss(
@@ -39,7 +39,7 @@ def densefuse_loss(
         ssim_weight: lambda; the paper tries 1, 10, 100 and 1000.
         kind: See `ssim_loss`.
     """
-    pixel = pixel_loss(output.float(), target).mean()
+    pixel = pixel_loss(output, target).mean()
     structure = ssim_loss(output, target, kind).mean()
     return {
         "loss": pixel + ssim_weight * structure,

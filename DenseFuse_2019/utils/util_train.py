@@ -6,6 +6,7 @@ turns a model and a batch into named scalars, of which `loss` is minimised; `mak
 them into image grids for TensorBoard.
 """
 
+import argparse
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -52,35 +53,32 @@ class Training:
     val_loader: Any
     compute_losses: Losses
     make_pictures: Pictures
-    run: Path | None  # of the main process
     num_epochs: int
     arguments: dict[str, Any] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)  # goes into the exported weights
     next_epoch: int = 0
     best_loss: float = math.inf
     show_progress: bool = True
+    run: Path | None = None  # of the main process, the only one that writes
+    example: Any = None  # the last batch, for pictures
 
 
-def build_scheduler(
-    optimizer: Optimizer, schedule: str, decay: float, warmup: int, steps: int, epochs: int
-) -> LambdaLR:
+def build_scheduler(optimizer: Optimizer, steps: int, args: argparse.Namespace) -> LambdaLR:
     """Return a schedule that is stepped after every training step.
 
     Args:
-        optimizer: Its learning rates are scaled.
-        schedule: `step` (times `decay` after each epoch), `cosine` (to 0 over the whole run) or
-            `constant`.
-        decay: Factor an epoch, for `step`.
-        warmup: Steps of linear increase at the start.
+        optimizer: Its learning rate is scaled.
         steps: Steps an epoch.
-        epochs: Length of the run, for `cosine`.
+        args: `lr_schedule`: `step` (times `lr_decay` after each epoch), `cosine` (to 0 at the end
+            of `num_epochs`) or `constant`; `warmup_steps`: steps of linear increase at the start.
     """
 
     def factor(step: int) -> float:
-        rise = min(1.0, (step + 1) / (warmup + 1))
-        if schedule == "cosine":
-            return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / (steps * epochs))))
-        return rise * (decay ** (step // steps) if schedule == "step" else 1.0)
+        rise = min(1.0, (step + 1) / (args.warmup_steps + 1))
+        if args.lr_schedule == "cosine":
+            done = min(1.0, step / (steps * args.num_epochs))
+            return rise * 0.5 * (1 + math.cos(math.pi * done))
+        return rise * (args.lr_decay ** (step // steps) if args.lr_schedule == "step" else 1.0)
 
     return LambdaLR(optimizer, factor)
 
@@ -100,8 +98,8 @@ def train_one_epoch(training: Training, epoch: int) -> dict[str, float]:
         disable=not (t.show_progress and t.accelerator.is_main_process),
     )
     for step, batch in enumerate(bar):
-        with t.accelerator.autocast():
-            losses = t.compute_losses(t.model, batch)
+        t.example = batch
+        losses = t.compute_losses(t.model, batch)
         values = _floats(losses)
         _stop_if_not_finite(values, epoch, step)
         t.optimizer.zero_grad(set_to_none=True)
@@ -125,8 +123,8 @@ def validate(training: Training) -> dict[str, float]:
     t.model.eval()
     sums: dict[str, float] = {}
     for batch in t.val_loader:
-        with t.accelerator.autocast():
-            losses = t.compute_losses(t.model, batch)
+        t.example = batch
+        losses = t.compute_losses(t.model, batch)
         for name, value in _floats(losses).items():
             sums[name] = sums.get(name, 0.0) + value
     return _mean_over_processes(t.accelerator, sums, len(t.val_loader))
@@ -141,6 +139,8 @@ def fit(training: Training) -> float:
     t = training
     start = time.monotonic()
     writer = SummaryWriter(t.run / "logs") if t.run else None
+    if t.next_epoch >= t.num_epochs:
+        t.accelerator.print(f"Nothing to do: {t.next_epoch} epochs are done (--num_epochs)")
     if t.run:
         save_checkpoint(t.run / "checkpoints" / LAST, state_of(t))
     try:
@@ -212,9 +212,8 @@ def _log(t: Training, writer: SummaryWriter, means: dict[str, dict[str, float]],
         for name, value in losses.items():
             writer.add_scalar(f"{name}/{part}", value, t.next_epoch)
     writer.add_scalar("lr", lr, t.next_epoch)
-    batch = next(iter(t.val_loader or t.train_loader))
     with torch.no_grad():
-        pictures = t.make_pictures(t.accelerator.unwrap_model(t.model).eval(), batch)
+        pictures = t.make_pictures(t.accelerator.unwrap_model(t.model).eval(), t.example)
     for name, images in pictures.items():
         writer.add_image(name, make_grid(images[:8].float().clamp(0, 1)), t.next_epoch)
 

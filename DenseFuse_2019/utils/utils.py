@@ -6,7 +6,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+FREE_ON_RESUME = {
+    "resume_path",
+    "num_epochs",
+    "device",
+    "num_workers",
+    "threads",
+    "output",
+    "train_num_typed",
+}
 LABELS = {"gray": "gray_images", "lr": "learning rate"}  # the banner's documented names
 
 
@@ -168,11 +177,27 @@ def make_run_folder(root: Path) -> Path:
         return run
 
 
-def find_run(resume_path: Path) -> Path:
+def find_checkpoint(resume_path: Path) -> Path:
     """Return the checkpoint that `--resume_path` means: a file, or a run folder's last one."""
     if resume_path.is_dir():
         return resume_path / "checkpoints" / "last.pth"
     return resume_path
+
+
+def check_same_settings(args: argparse.Namespace, started_with: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run under other settings than it was started with.
+
+    Raises:
+        InputError: a setting differs; `FREE_ON_RESUME` may.
+    """
+    now = plain_arguments(args)
+    changed = [k for k, v in started_with.items() if k not in FREE_ON_RESUME and now.get(k) != v]
+    if changed:
+        were = ", ".join(f"--{name} {started_with[name]} (now {now.get(name)})" for name in changed)
+        raise InputError(
+            f"--resume_path goes on with a run that was started with {were}; repeat its flags, "
+            "they are in its args.json, or give its best.safetensors to start a new run from"
+        )
 
 
 def plain_arguments(args: argparse.Namespace) -> dict[str, Any]:
@@ -192,8 +217,12 @@ def git_revision() -> str:
     return answer.stdout.strip()
 
 
-def save_arguments(run: Path, args: argparse.Namespace) -> None:
-    """Write `args.json`: the arguments, the git revision and the versions that were used."""
+def open_run(run: Path | None, root: Path, args: argparse.Namespace) -> Path:
+    """Return `run`, or a new folder below `root`, with `args.json` in it.
+
+    That file holds the arguments, the git revision and the versions that were used.
+    """
+    run = run or make_run_folder(root)
     about = {
         "arguments": plain_arguments(args),
         "git_revision": git_revision(),
@@ -201,3 +230,6 @@ def save_arguments(run: Path, args: argparse.Namespace) -> None:
         "torch": str(torch.__version__),
     }
     (run / "args.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    print(f"TensorBoard ready, folder: {run / 'logs'}")
+    print(f"Watch the training with: tensorboard --logdir={root}")
+    return run
