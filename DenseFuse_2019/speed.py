@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
     parser.add_argument("--num_workers", type=int, default=1, help="loading processes, ours alone")
     parser.add_argument("--precision", choices=tuple(PRECISIONS), default="fp32", help="ours alone")
-    parser.add_argument("--tile", type=int, default=192, help="pixels a side, 0 for whole images")
+    parser.add_argument("--tile", type=int, help="pixels a side, 0 for whole images")
     parser.add_argument("--rounds", type=positive_int, default=5, help="turns of the two forms")
     parser.add_argument("--child", choices=("ours", "plain"), help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -143,7 +143,7 @@ def main(args: argparse.Namespace) -> None:
         return
     build = our_cases if args.child == "ours" else plain_cases
     with tempfile.TemporaryDirectory() as folder:
-        serve(build(args, make_photographs(Path(folder))))
+        serve(build(args, make_photographs(Path(folder))), resolve_device(args.device))
 
 
 if __name__ == "__main__":

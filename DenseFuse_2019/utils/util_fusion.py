@@ -43,7 +43,7 @@ class ImageFusion(TiledFusion):
         strategy: str = "addition",
         rgb_mode: str = "luma",
         device: str = "auto",
-        tile: int = 192,
+        tile: int | None = None,
         color: bool = True,
         stretch: str = "none",
     ) -> None:

@@ -1,6 +1,7 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
 """Read and write images, and bring their values to a range."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -120,54 +121,58 @@ def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
     return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
 
 
-def scale_ir(path: Path, pixels: Array, ir_range: str) -> Array:
+def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
     """Map infrared values to the range that `--ir_range` names.
 
     Args:
         path: For messages.
         pixels: (H, W), 8 or 16 bits.
-        ir_range: `full` (the container's range; as it is), `minmax`, `percentile` (1 to 99) or
-            `LO:HI` in the file's own values.
+        spec: `full` (the container's range, values stay as they are), `minmax`, `percentile` (1 to
+            99) or `LO:HI` in the file's own values.
 
     Returns:
         `pixels` for `full`, else float32 in [0, 1], clipped.
 
     Raises:
-        InputError: `ir_range` is none of these, or holds no values.
+        InputError: the range holds no values.
     """
-    if ir_range == "full":
-        highest = np.iinfo(pixels.dtype).max
-        span = int(pixels.max()) - int(pixels.min())
-        if span < highest / 4:
-            warn(
-                f"{path}: infrared values fill {100 * span / highest:.0f} % of the {highest + 1} "
-                "levels; --ir_range minmax or percentile spreads them"
-            )
+    if spec == "full":
+        _warn_if_narrow(path, pixels)
         return pixels
-    if ir_range == "minmax":
+    if spec == "minmax":
         low, high = float(pixels.min()), float(pixels.max())
-    elif ir_range == "percentile":
+    elif spec == "percentile":
         low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
     else:
-        low, high = parse_range(ir_range)
+        low, high = (float(value) for value in spec.split(":"))
     if not low < high:
-        raise InputError(
-            f"{path}: all infrared values are {low:g}; --ir_range full takes it as it is"
-        )
+        raise InputError(f"{path}: --ir_range {spec} is empty, from {low:g} to {high:g}; say full")
     scaled = (pixels.astype(np.float32) - np.float32(low)) / np.float32(high - low)
     return scaled.clip(0, 1)
 
 
-def parse_range(text: str) -> tuple[float, float]:
-    """Return the two numbers of `LO:HI`."""
+def _warn_if_narrow(path: Path, pixels: Array) -> None:
+    levels = int(np.iinfo(pixels.dtype).max) + 1
+    share = (int(pixels.max()) - int(pixels.min())) / (levels - 1)
+    if share < 0.25:
+        warn(
+            f"{path}: infrared values fill {share:.0%} of the {levels} levels; "
+            "--ir_range minmax or percentile spreads them"
+        )
+
+
+def ir_range(text: str) -> str:
+    """Return `full`, `minmax`, `percentile` or a sound `LO:HI` as it is (an argparse type)."""
+    if text in ("full", "minmax", "percentile"):
+        return text
     low, _, high = text.partition(":")
     try:
-        pair = float(low), float(high)
+        sound = float(low) < float(high)
     except ValueError:
-        raise InputError(f"--ir_range {text}: say full, minmax, percentile or LO:HI") from None
-    if not pair[0] < pair[1]:
-        raise InputError(f"--ir_range {text}: LO must be below HI")
-    return pair
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError(f"{text}: say full, minmax, percentile or LO:HI, LO < HI")
+    return text
 
 
 def resize_to(pixels: Array, height: int, width: int) -> Array:

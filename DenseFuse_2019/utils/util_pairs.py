@@ -145,7 +145,7 @@ def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
 
 def _edge_strength(image: Array, size: tuple[int, int]) -> Array:
     """Return zero-mean, windowed edge strength at `size` (width, height)."""
-    small = cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     gray = small.mean(axis=2) if small.ndim == 3 else small
     gray = cv2.GaussianBlur(gray, (0, 0), 1.0)
     strength = np.hypot(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from utils.util_image import Array, as_gray, read_image, resize_to, scale_ir, write_image
+from utils.util_image import Array, as_gray, ir_range, read_image, resize_to, scale_ir, write_image
 from utils.util_pairs import FusionJob, find_pairs, misalignment, plan_jobs
-from utils.util_tile import TiledFusion
+from utils.util_tile import TILE, TiledFusion
 from utils.utils import BooleanFlag, FlagParser, InputError, warn
 
 READ_AHEAD = 2  # pairs
@@ -36,6 +36,7 @@ def add_fusion_flags(parser: FlagParser) -> None:
     values = parser.add_argument_group("values")
     values.add_argument(
         "--ir_range",
+        type=ir_range,
         default="full",
         metavar="{full,minmax,percentile,LO:HI}",
         help="which infrared values become 0 to 1",
@@ -64,7 +65,12 @@ def add_fusion_flags(parser: FlagParser) -> None:
     )
     compute = parser.add_argument_group("computing")
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    compute.add_argument("--tile", type=int, default=192, help="pixels a side; 0: whole images")
+    compute.add_argument(
+        "--tile",
+        type=int,
+        help="side in pixels, 0 for whole images; by default "
+        + ", ".join(f"{side} on {name}" for name, side in TILE.items()),
+    )
     compute.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
 
 
@@ -145,10 +151,9 @@ def fuse_files(fusion: TiledFusion, jobs: Sequence[FusionJob], args: argparse.Na
 
     A job that fails is reported and the others go on; the status is then 1.
     """
-    failures: list[str] = []
+    failures = 0
     seconds: list[float] = []
-    for folder in {job.output.parent for job in jobs}:
-        folder.mkdir(parents=True, exist_ok=True)
+    _make_folders(jobs)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         written: list[tuple[FusionJob, Future[None]]] = []
         for job, images in tqdm(_read_ahead(reader, jobs, args), total=len(jobs), unit="pair"):
@@ -159,14 +164,27 @@ def fuse_files(fusion: TiledFusion, jobs: Sequence[FusionJob], args: argparse.Na
                 seconds.append(time.perf_counter() - start)
                 written.append((job, writer.submit(write_image, job.output, fused)))
             except (InputError, OSError) as error:
-                failures.append(str(error))
-                warn(str(error))
+                failures += 1
+                warn(str(error), "error")
             while written and (written[0][1].done() or len(written) > READ_AHEAD):
-                _report(*written.pop(0), failures)
-        for job, future in written:
-            _report(job, future, failures)
-    _summarise(seconds, failures, len(jobs))
+                failures += _report(*written.pop(0))
+        failures += sum(_report(job, future) for job, future in written)
+    timed = seconds[1:] or seconds  # the first one warms up
+    if timed:
+        print(
+            f"Mean time: {sum(timed) / len(timed):.3f} seconds a pair, without reading and writing"
+        )
+    if failures:
+        warn(f"{failures} of {len(jobs)} failed, see above", "error")
     return 1 if failures else 0
+
+
+def _make_folders(jobs: Sequence[FusionJob]) -> None:
+    for folder in {job.output.parent for job in jobs}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make {folder} (--output): {error.strerror}") from error
 
 
 def _read_ahead(
@@ -181,18 +199,12 @@ def _read_ahead(
     yield from waiting
 
 
-def _report(job: FusionJob, future: Future[None], failures: list[str]) -> None:
+def _report(job: FusionJob, written: Future[None]) -> bool:
+    """Say where a result is, or why not, and return whether it failed."""
     try:
-        future.result()
-        tqdm.write(f"Output path: {job.output}")
+        written.result()
     except (InputError, OSError) as error:
-        failures.append(str(error))
-        warn(str(error))
-
-
-def _summarise(seconds: Sequence[float], failures: Sequence[str], count: int) -> None:
-    timed = seconds[1:] or seconds  # the first one warms up
-    if timed:
-        print(f"Mean time: {sum(timed) / len(timed):.3f} seconds a pair, reading and writing apart")
-    if failures:
-        warn(f"{len(failures)} of {count} failed: " + "; ".join(failures))
+        warn(str(error), "error")
+        return True
+    tqdm.write(f"Output path: {job.output}")
+    return False

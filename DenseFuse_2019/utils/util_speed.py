@@ -43,9 +43,9 @@ def plain_ssim(output: Tensor, target: Tensor) -> Tensor:
     return (luminance * (2 * cov + 0.03**2) / (var_x + var_y + 0.03**2)).mean()
 
 
-def matrix_product() -> float:
+def matrix_product(device: torch.device) -> float:
     """Return the rate of a large float32 matrix product, GFLOP/s, the best of three."""
-    a = torch.rand(MATRIX_SIDE, MATRIX_SIDE)
+    a = torch.rand(MATRIX_SIDE, MATRIX_SIDE, device=device)
     return 2e-9 * MATRIX_SIDE**3 / min(_seconds(lambda: a @ a, 1) for _ in range(3))
 
 
@@ -58,7 +58,7 @@ def _seconds(step: Case, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def serve(cases: Mapping[str, Case]) -> None:
+def serve(cases: Mapping[str, Case], device: torch.device) -> None:
     """Be a child: answer each line `{"case": ..., "count": ...}` on stdin with one on stdout."""
     for line in sys.stdin:
         asked = json.loads(line)
@@ -66,7 +66,7 @@ def serve(cases: Mapping[str, Case]) -> None:
         if name == "memory":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # MiB on Linux
         elif name == "matrix_product":
-            answer = matrix_product()
+            answer = matrix_product(device)
         elif name == "flops":
             with FlopCounterMode(display=False) as counter:
                 cases[asked["of"]]()

@@ -20,6 +20,8 @@ from utils.util_device import memory_format
 from utils.util_image import Array, from_unit, to_unit
 from utils.utils import InputError
 
+TILE = {"cpu": 192, "cuda": 1024, "mps": 1024}  # pixels; on a CPU a tile's maps fit the cache
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -65,7 +67,7 @@ class TiledFusion(ABC):
         device: Where to compute.
         channels: 1 if the network takes luma, 3 if R, G and B.
         halo: Receptive radius in pixels.
-        tile: Side of a tile in pixels, 0 for whole images.
+        tile: Side of a tile in pixels, 0 for whole images, None for `TILE` of the device.
         color: Give the result the colour of its sources; otherwise only luma is fused.
         stretch: `none` clips the result to [0, 1]; `minmax` maps its least and greatest value
             to 0 and 1, as the authors' programs did when they saved.
@@ -76,14 +78,14 @@ class TiledFusion(ABC):
         device: torch.device,
         channels: int,
         halo: int,
-        tile: int,
+        tile: int | None = None,
         color: bool = True,
         stretch: str = "none",
     ) -> None:
         self.device = device
         self.channels = channels
         self.halo = halo
-        self.tile = tile
+        self.tile = TILE[device.type] if tile is None else tile
         self.color = color
         self.stretch = stretch
 

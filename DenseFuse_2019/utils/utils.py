@@ -134,9 +134,9 @@ def run_main(main: Callable[[argparse.Namespace], int | None], args: argparse.Na
         sys.exit(130)
 
 
-def warn(message: str) -> None:
-    """Print a warning on stderr, above any progress bar."""
-    tqdm.write(f"warning: {message}", file=sys.stderr)
+def warn(message: str, kind: str = "warning") -> None:
+    """Print a warning or another kind of message on stderr, above any progress bar."""
+    tqdm.write(f"{kind}: {message}", file=sys.stderr)
 
 
 def seed_everything(seed: int) -> None:
