@@ -1,0 +1,1 @@
+"""Renderer of the demo pictures: one scene description, seen by several cameras."""

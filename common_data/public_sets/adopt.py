@@ -1,0 +1,197 @@
+"""Adoption: files of a local copy, in whatever usual layout, into the common one."""
+
+from __future__ import annotations
+
+import filecmp
+import re
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from public_sets.catalogue import IMAGES, DataError, DataSet
+
+ROLES = {
+    "ir": ("ir", "infrared", "thermal", "cropinfrared", "lwir"),
+    "vis": ("vi", "vis", "visible", "rgb", "crop_lr_visible"),
+    "labels": ("label", "labels", "segmentation_labels", "mask", "masks"),
+}
+ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
+SKIPPED = ("detection", "crop_hr_visible")
+DONE = {None: "copied", "move": "moved"}
+PREFIX = re.compile(r"^(ir|vis|vi)(?:[_\-]|(?=\d))(.+)$", re.IGNORECASE)
+SUFFIX = re.compile(r"^(.+)[_\-](ir|vis|vi)$", re.IGNORECASE)
+
+
+@dataclass
+class Placer:
+    """Puts files in place and keeps count; never replaces a different file unasked.
+
+    Args:
+        link: `hard`, `symbolic`, `move`, or None to copy.
+        overwrite: Whether to replace files that differ.
+    """
+
+    link: str | None = None
+    overwrite: bool = False
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def place(self, source: Path, target: Path) -> None:
+        """Copy or link one file.
+
+        Raises:
+            DataError: A different file is there and `overwrite` is off.
+        """
+        if target.exists() or target.is_symlink():
+            if target.exists() and filecmp.cmp(source, target, shallow=False):
+                self.counts["kept"] += 1
+                return
+            self._make_way(target, source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.link == "hard":
+            target.hardlink_to(source)
+        elif self.link == "symbolic":
+            target.symlink_to(source.resolve())
+        elif self.link == "move":
+            shutil.move(source, target)
+        else:
+            shutil.copy2(source, target)
+        self.counts[DONE.get(self.link, "linked")] += 1
+
+    def write(self, image: np.ndarray, target: Path, source: Path) -> None:
+        """Write one image as PNG, under the same rule."""
+        if target.exists():
+            there = cv2.imread(str(target), cv2.IMREAD_UNCHANGED)
+            if there is not None and np.array_equal(there, image):
+                self.counts["kept"] += 1
+                return
+            self._make_way(target, source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(target), image):
+            raise DataError(f"cannot write {target} (--output)")
+        self.counts["written"] += 1
+
+    def _make_way(self, target: Path, source: Path) -> None:
+        if not self.overwrite:
+            raise DataError(f"{target} exists and differs from {source}; --overwrite replaces it")
+        target.unlink()
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return all image files below a folder, sorted, without hidden and skipped folders."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        above = [part.lower() for part in path.relative_to(folder).parts[:-1]]
+        hidden = any(part.startswith(".") or part in SKIPPED for part in above)
+        if path.suffix.lower() in IMAGES and path.is_file() and not hidden:
+            found.append(path)
+    return found
+
+
+def role_of(path: Path, folder: Path) -> tuple[str, str] | None:
+    """Return (role, stem) by the nearest telling folder, else by the file's name."""
+    for part in reversed(path.relative_to(folder).parts[:-1]):
+        if role := ROLE_OF.get(part.lower()):
+            return role, path.stem
+    if match := PREFIX.match(path.stem):
+        return ROLE_OF[match[1].lower()], match[2]
+    if match := SUFFIX.match(path.stem):
+        return ROLE_OF[match[2].lower()], match[1]
+    return None
+
+
+def _split_four(path: Path, output: Path, placer: Placer) -> None:
+    """Split a 4-channel image: the first three are visible, the fourth is infrared."""
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        shape = "unreadable" if image is None else image.shape
+        raise DataError(f"{path}: expected 4 channels (red, green, blue, infrared), found {shape}")
+    placer.write(image[..., :3], output / "vis" / f"{path.stem}.png", path)
+    placer.write(image[..., 3], output / "ir" / f"{path.stem}.png", path)
+
+
+def _pairs(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
+    stems: dict[str, set[str]] = defaultdict(set)
+    for path in images_in(source):
+        found = role_of(path, source)
+        if found is None and path.parent.name.lower() == "images":
+            _split_four(path, output, placer)
+            stems["ir"].add(path.stem)
+            stems["vis"].add(path.stem)
+        elif found is not None and (found[0] != "labels" or item.labels):
+            role, stem = found
+            placer.place(path, output / role / f"{stem}{path.suffix.lower()}")
+            stems[role].add(stem)
+    if not stems["ir"] or not stems["vis"]:
+        raise DataError(
+            f"no ir/ and vis/ images in {source} (--source); understood are folders named "
+            f"{', '.join(ROLES['ir'] + ROLES['vis'])}, files named IR_x/VIS_x or x_ir/x_vis, "
+            "and images/ of 4 channels"
+        )
+    for split in item.counts:
+        if (source / f"{split}.txt").is_file():
+            placer.place(source / f"{split}.txt", output / f"{split}.txt")
+    roles = ["ir", "vis", *(["labels"] if item.labels else [])]
+    every = set().union(*stems.values())
+    return [f"{stem} has no {role}" for role in roles for stem in sorted(every - stems[role])]
+
+
+def _exposures(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
+    scenes: dict[Path, list[Path]] = defaultdict(list)
+    for path in images_in(source):
+        scenes[path.parent].append(path)
+    names = Counter(folder.name for folder in scenes)
+    if double := [name for name, times in names.items() if times > 1]:
+        raise DataError(f"scene {double[0]} occurs {names[double[0]]} times in {source} (--source)")
+    single = [folder.name for folder, paths in scenes.items() if len(paths) < 2]
+    if len(single) == len(scenes):
+        raise DataError(f"no folder with two or more exposures in {source} (--source)")
+    for folder, paths in scenes.items():
+        if len(paths) < 2:
+            continue
+        stems = [path.stem for path in paths]
+        if len(paths) == 2 and set(map(str.lower, stems)) != {"under", "over"}:
+            paths, stems = sorted(paths, key=brightness), ["under", "over"]
+        for path, stem in zip(paths, stems, strict=True):
+            placer.place(path, output / folder.name / f"{stem}{path.suffix.lower()}")
+    return [f"{name} has a single exposure, left out" for name in sorted(single)]
+
+
+def brightness(path: Path) -> float:
+    """Return the mean luma: the darkest exposure is `under`, the brightest `over`."""
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise DataError(f"{path} cannot be read as an image")
+    return float(image.mean())
+
+
+def _photos(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
+    paths = [path for path in images_in(source) if path.suffix.lower() in (".jpg", ".jpeg")]
+    if not paths:
+        raise DataError(f"no .jpg in {source} (--source)")
+    for path in paths:
+        placer.place(path, output / f"{path.stem}.jpg")
+    return []
+
+
+def adopt(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
+    """Lay out the files of `source` as `output`.
+
+    Returns:
+        What does not match: one line per image without its partner.
+
+    Raises:
+        DataError: The folder is missing or its layout is not understood.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source} is not a folder (--source)")
+    layouts: dict[str, Callable[[DataSet, Path, Path, Placer], list[str]]] = {
+        "pairs": _pairs,
+        "exposures": _exposures,
+        "photos": _photos,
+    }
+    return layouts[item.kind](item, source, output, placer)

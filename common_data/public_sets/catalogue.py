@@ -1,0 +1,120 @@
+"""The sets that `prepare.py` knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+SPLITS = Path(__file__).resolve().parents[1] / "splits"
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+
+
+class DataError(Exception):
+    """A set is missing, incomplete or contradicts what is on disk."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """File to download; `sha256` is None where its publisher states none."""
+
+    url: str
+    sha256: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return a file name that tells archives of several projects apart."""
+        parts = self.url.split("/")
+        return f"{parts[4]}-{parts[-1]}" if "/archive/" in self.url else parts[-1]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A public set.
+
+    Attributes:
+        name: What `prepare.py` calls it.
+        kind: `pairs` (ir, vis), `exposures` (a folder per scene) or `photos`.
+        about: One line on what it holds.
+        archive: Where it can be downloaded by a plain address.
+        steps: What to do by hand where it cannot.
+        labels: Whether pairs carry label maps.
+        total: Number of pairs, scenes or photographs of the whole set, checked where no
+            split list is committed.
+        counts: Lengths of the set's own lists, by split, where none is committed.
+    """
+
+    name: str
+    kind: Literal["pairs", "exposures", "photos"]
+    about: str
+    archive: Archive | None = None
+    steps: str = ""
+    labels: bool = False
+    total: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def splits(self, root: Path) -> dict[str, list[str]]:
+        """Return the committed lists by split, else those that came with the set."""
+        folder = SPLITS / self.name
+        lists = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+        lists = lists or [root / f"{split}.txt" for split in self.counts]
+        return {path.stem: read_list(path) for path in lists if path.is_file()}
+
+
+def read_list(path: Path) -> list[str]:
+    """Return the names in a split list, one a line."""
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+_TNO = """\
+TNO has no single archive with a lasting plain address.
+1. Open the "TNO Image Fusion Dataset" (A. Toet) on figshare in a browser and download it.
+2. Put the 21 pairs into two folders, ir/ and vis/, under the names in splits/tno/test.txt.
+3. Run: python common_data/prepare.py tno --source THAT_FOLDER"""
+_MEFB = """\
+MEFB is handed out through links that need a browser.
+1. Open the repository xingchenzhang/MEFB on GitHub and follow its link to the input images.
+2. Unpack them: one folder per scene, with its exposures.
+3. Run: python common_data/prepare.py mefb --source THAT_FOLDER"""
+_MFNET = """\
+MFNet is handed out through a page of the University of Tokyo that needs a browser.
+1. Open https://www.mi.t.u-tokyo.ac.jp/static/projects/mil_multispectral/ and download the set.
+2. Unpack it: images/ (4-channel PNG), labels/, train.txt, val.txt, test.txt.
+3. Run: python common_data/prepare.py mfnet --source THAT_FOLDER"""
+
+SETS = {
+    item.name: item
+    for item in (
+        DataSet("tno", "pairs", "gray infrared/visible pairs, test only", steps=_TNO),
+        DataSet(
+            "roadscene",
+            "pairs",
+            "infrared/visible street scenes",
+            Archive("https://github.com/hanna-xu/RoadScene/archive/refs/heads/master.zip"),
+        ),
+        DataSet("mefb", "exposures", "under- and over-exposed pairs", steps=_MEFB),
+        DataSet(
+            "msrs",
+            "pairs",
+            "infrared/visible street scenes with labels",
+            Archive("https://github.com/Linfeng-Tang/MSRS/archive/refs/heads/main.zip"),
+            labels=True,
+        ),
+        DataSet(
+            "mfnet",
+            "pairs",
+            "infrared/visible street scenes with labels of 9 classes",
+            steps=_MFNET,
+            labels=True,
+            total=1569,
+            counts={"train": 1568, "val": 392, "test": 393},
+        ),
+        DataSet(
+            "coco",
+            "photos",
+            "MS-COCO 2014 training photographs, 13 GB",
+            Archive("http://images.cocodataset.org/zips/train2014.zip"),
+            total=82783,
+        ),
+    )
+}

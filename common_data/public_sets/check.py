@@ -1,0 +1,97 @@
+"""Check that a set on disk is whole before a run starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from public_sets.adopt import images_in
+from public_sets.catalogue import DataSet
+
+FLIPPED = "_flip"
+
+
+def _read(path: Path, problems: list[str]) -> np.ndarray | None:
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        problems.append(f"{path} cannot be read as an image")
+    return image
+
+
+def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in images_in(folder) if folder.is_dir() else []:
+        if path.stem in found:
+            problems.append(f"{path} and {found[path.stem].name} have the same stem")
+        found[path.stem] = path
+    return found
+
+
+def _check_splits(item: DataSet, root: Path, have: set[str], problems: list[str]) -> None:
+    """Compare what is there with the lists, else with the number of the whole set."""
+    splits = item.splits(root)
+    for split, names in splits.items():
+        missing = [name for name in names if name not in have]
+        print(f"{item.name} {split}: {len(names) - len(missing)} of {len(names)} present")
+        problems += [f"{split} list: {name} is missing" for name in missing]
+        expected = item.counts.get(split)
+        if expected is not None and len(names) != expected:
+            problems.append(f"{split} list holds {len(names)} names, {expected} expected")
+    originals = sum(not name.endswith(FLIPPED) for name in have)
+    if not splits and item.total is not None and originals != item.total:
+        problems.append(f"{originals} images without {FLIPPED}, {item.total} expected")
+
+
+def _pairs(item: DataSet, root: Path) -> list[str]:
+    problems: list[str] = []
+    roles = ["ir", "vis", *(["labels"] if item.labels else [])]
+    files = {role: _by_stem(root / role, problems) for role in roles}
+    print(f"{item.name}: " + ", ".join(f"{len(files[role])} {role}" for role in roles))
+    every = sorted(set().union(*files.values()))
+    for stem in every:
+        there = {role: files[role][stem] for role in roles if stem in files[role]}
+        problems += [f"{stem} has no {role}" for role in roles if role not in there]
+        read = {role: _read(path, problems) for role, path in there.items()}
+        sizes = {role: image.shape[:2] for role, image in read.items() if image is not None}
+        if len(set(sizes.values())) > 1:
+            problems.append(f"{stem}: sizes (height, width) differ: {sizes}")
+    _check_splits(item, root, set.intersection(*(set(files[role]) for role in roles)), problems)
+    return problems
+
+
+def _exposures(item: DataSet, root: Path) -> list[str]:
+    problems: list[str] = []
+    whole = set()
+    for scene in sorted(path for path in root.iterdir() if path.is_dir()):
+        images = [_read(path, problems) for path in images_in(scene)]
+        sizes = {image.shape[:2] for image in images if image is not None}
+        if len(images) < 2:
+            problems.append(f"{scene.name} has {len(images)} exposure(s), at least 2 needed")
+        elif len(sizes) > 1:
+            problems.append(f"{scene.name}: sizes (height, width) differ: {sorted(sizes)}")
+        else:
+            whole.add(scene.name)
+    print(f"{item.name}: {len(whole)} scenes")
+    _check_splits(item, root, whole, problems)
+    return problems
+
+
+def _photos(item: DataSet, root: Path) -> list[str]:
+    problems: list[str] = []
+    paths = sorted(root.glob("*.jpg"))
+    print(f"{item.name}: {len(paths)} photographs")
+    for path in paths:
+        with path.open("rb") as file:
+            if file.read(2) != b"\xff\xd8":
+                problems.append(f"{path} is not a JPEG file")
+    _check_splits(item, root, {path.stem for path in paths}, problems)
+    return problems
+
+
+def check(item: DataSet, root: Path) -> list[str]:
+    """Return what is wrong with the set at `root`; an empty list means that it is whole."""
+    if not root.is_dir():
+        return [f"{root} is not there (--root)"]
+    return {"pairs": _pairs, "exposures": _exposures, "photos": _photos}[item.kind](item, root)
