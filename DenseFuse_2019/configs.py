@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.util_device import PRECISIONS
-from utils.utils import BooleanFlag, FlagParser, TypedInt, fraction, positive_int
+from utils.utils import (
+    BooleanFlag,
+    FlagParser,
+    TypedInt,
+    fraction,
+    natural_int,
+    positive_float,
+    positive_int,
+)
 
 HERE = Path(__file__).resolve().parent
 DEMO_PHOTOS = HERE.parent / "common_data" / "demo" / "ir_vis" / "vis"
@@ -61,9 +69,11 @@ def _add_training_flags(training: argparse._ArgumentGroup) -> None:
     training.add_argument(
         "--num_epochs", type=positive_int, default=4, help="passes over the data (Sec. III-C)"
     )
-    training.add_argument("--num_workers", type=int, default=0, help="processes that load images")
     training.add_argument(
-        "--lr", type=float, default=1e-4, help="learning rate of Adam (Sec. III-C)"
+        "--num_workers", type=natural_int, default=0, help="processes that load images"
+    )
+    training.add_argument(
+        "--lr", type=positive_float, default=1e-4, help="learning rate of Adam (Sec. III-C)"
     )
     training.add_argument(
         "--lr_schedule",
@@ -74,7 +84,9 @@ def _add_training_flags(training: argparse._ArgumentGroup) -> None:
     training.add_argument(
         "--lr_decay", type=float, default=0.9, help="factor an epoch of the step schedule"
     )
-    training.add_argument("--warmup_steps", type=int, default=0, help="steps of linear increase")
+    training.add_argument(
+        "--warmup_steps", type=natural_int, default=0, help="steps of linear increase"
+    )
     training.add_argument(
         "--ssim", choices=("ssim", "ms_ssim"), default="ssim", help="structural loss (Eq. 9)"
     )
@@ -85,7 +97,9 @@ def _add_training_flags(training: argparse._ArgumentGroup) -> None:
         "--precision", choices=tuple(PRECISIONS), default="fp32", help="arithmetic"
     )
     training.add_argument("--seed", type=int, default=0, help="fixes weights, order and crops")
-    training.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
+    training.add_argument(
+        "--threads", type=natural_int, default=0, help="CPU threads, 0 for one a core"
+    )
     training.add_argument(
         "--resume_path",
         type=Path,

@@ -61,7 +61,7 @@ def build_training(args: argparse.Namespace, accelerator: Accelerator) -> Traini
     accelerator.print("Training data ready...")
     model = DenseFuse(channels=1 if args.gray else 3)
     model = model.to(memory_format=memory_format(accelerator.device))
-    accelerator.print("initialize network with uniform type")
+    accelerator.print("initialize network with normal type")
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
     model, optimizer, train_loader = accelerator.prepare(model, optimizer, train_loader)
     val_loader = accelerator.prepare(val_loader) if val_loader else None
@@ -105,7 +105,8 @@ def resume(training: Training, args: argparse.Namespace) -> Path | None:
         check_same_settings(args, state["arguments"])
         restore(training, state)
         training.accelerator.print(f"{checkpoint} goes on at epoch {training.next_epoch + 1}")
-        return checkpoint.parents[1]
+        folder = checkpoint.resolve().parent
+        return folder.parent if folder.name == "checkpoints" else None
     form = load_into(training.accelerator.unwrap_model(training.model), state, checkpoint)
     training.accelerator.print(f"A new run starts from the weights of {checkpoint} ({form})")
     return None

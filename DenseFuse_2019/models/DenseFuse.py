@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 
 class ConvLayer(nn.Sequential):
-    """A 3x3 convolution with reflect padding, then ReLU unless `activate` is false."""
+    """A 3x3 convolution with reflect padding, then ReLU unless `activate` is false.
+
+    Weights start normally distributed (He et al., ICCV 2015), biases at zero.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, activate: bool = True) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
-        ]
-        super().__init__(*layers, *([nn.ReLU(inplace=True)] if activate else []))
+        conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        nn.init.zeros_(conv.bias)
+        super().__init__(conv, *([nn.ReLU(inplace=True)] if activate else []))
 
 
 class Encoder(nn.Module):

@@ -1,9 +1,11 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
 """Checkpoints and weights: written whole or not at all, read without running code from them."""
 
+import errno
 import os
 import pickle
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,11 +35,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        number = getattr(error, "errno", None)
+        reason = getattr(error, "strerror", None) or f"disk full? {str(error).splitlines()[0]}"
+        number = getattr(error, "errno", None) or errno.EIO
         raise OSError(number, f"cannot write, no file was changed: {reason}", str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone, or never made
+            temporary.unlink()
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -84,7 +87,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def is_run_checkpoint(state: Mapping[str, Any]) -> bool:
     """Tell a run's own checkpoint, which can be resumed, from weights alone."""
-    return {"model", "optimizer", "scheduler", "next_epoch"} <= set(state)
+    return {"model", "optimizer", "scheduler", "next_epoch", "arguments"} <= set(state)
 
 
 def random_states() -> dict[str, Any]:

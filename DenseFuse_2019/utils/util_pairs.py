@@ -19,7 +19,9 @@ MARKS = {
 }
 ALIGNED_SIDE = 128  # pixels: the size at which alignment is judged
 MIN_SHIFT = 4  # pixels of those: a smaller shift is not reported
-MIN_GAIN = 1.8  # the best shift's correlation over that of no shift, to be reported
+MAX_SHARE = 6  # shifts of up to a sixth of a side are looked for
+MIN_CORRELATION = 0.3  # the best shift's correlation coefficient, to be reported
+MIN_GAIN = 1.3  # the best shift's correlation over that of no shift, to be reported
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,10 @@ def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
     """Return a shift (dx, dy) in pixels by which `second` probably lies off `first`.
 
     Both are shrunk to at most 128 pixels a side and reduced to edge strength, which survives a
-    change of modality. Their circular cross-correlation is taken by FFT; a shift is reported if it
-    is at least 4 of those pixels and its correlation 1.8 times that of no shift. That takes a few
-    milliseconds and catches about half of gross shifts (a twelfth of the width); sub-pixel
-    errors, rotation and parallax go unseen.
+    change of modality. Of their circular cross-correlation, taken by FFT, the best shift of up to
+    a sixth of a side is reported if it is at least 4 of those pixels, correlates by 0.3 or more,
+    and 1.3 times as well as no shift. That takes a few milliseconds and catches about two thirds
+    of the shifts by a twelfth of the width; sub-pixel errors, rotation and parallax go unseen.
 
     Args:
         first: (H, W) or (H, W, 3), any type.
@@ -133,12 +135,15 @@ def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     edges = [_edge_strength(image, size) for image in (first, second)]
     spectrum = np.fft.rfft2(edges[1]) * np.conj(np.fft.rfft2(edges[0]))
-    correlation = np.fft.irfft2(spectrum, s=edges[0].shape)
-    row, column = np.unravel_index(int(correlation.argmax()), correlation.shape)
-    dy = int(row) - (size[1] if row > size[1] // 2 else 0)
-    dx = int(column) - (size[0] if column > size[0] // 2 else 0)
-    best, still = correlation[row, column], correlation[0, 0]
-    if max(abs(dx), abs(dy)) < MIN_SHIFT or best < MIN_GAIN * max(still, 0):
+    correlation = np.fft.fftshift(np.fft.irfft2(spectrum, s=edges[0].shape))
+    middle, reach = np.array(correlation.shape) // 2, np.array(correlation.shape) // MAX_SHARE
+    near = correlation[tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))]
+    dy, dx = np.array(np.unravel_index(int(near.argmax()), near.shape)) - reach
+    least = max(
+        MIN_GAIN * correlation[tuple(middle)],
+        MIN_CORRELATION * np.linalg.norm(edges[0]) * np.linalg.norm(edges[1]),
+    )
+    if max(abs(dx), abs(dy)) < MIN_SHIFT or near.max() <= least:
         return None
     return round(dx / scale), round(dy / scale)
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from utils.util_image import Array, as_gray, ir_range, read_image, resize_to, scale_ir, write_image
 from utils.util_pairs import FusionJob, find_pairs, misalignment, plan_jobs
 from utils.util_tile import TILE, TiledFusion
-from utils.utils import BooleanFlag, FlagParser, InputError, warn
+from utils.utils import BooleanFlag, FlagParser, InputError, natural_int, warn
 
 READ_AHEAD = 2  # pairs
 
@@ -67,11 +67,13 @@ def add_fusion_flags(parser: FlagParser) -> None:
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     compute.add_argument(
         "--tile",
-        type=int,
+        type=natural_int,
         help="side in pixels, 0 for whole images; by default "
         + ", ".join(f"{side} on {name}" for name, side in TILE.items()),
     )
-    compute.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
+    compute.add_argument(
+        "--threads", type=natural_int, default=0, help="CPU threads, 0 for one a core"
+    )
 
 
 def jobs_from_flags(
@@ -126,8 +128,8 @@ def read_sources(job: FusionJob, args: argparse.Namespace) -> list[Array]:
         images = _resized(job, images, args)
     elif shift := misalignment(images[0], images[1]):
         warn(
-            f"{job.sources[1].name} seems to lie {shift[0]:+d}, {shift[1]:+d} pixels off "
-            f"{job.sources[0].name}; fusing does not align images"
+            f"{job.sources[1]} seems to lie {shift[0]:+d}, {shift[1]:+d} pixels off "
+            f"{job.sources[0]}; fusing does not align images"
         )
     return images
 

@@ -101,7 +101,7 @@ def train_one_epoch(training: Training, epoch: int) -> dict[str, float]:
         t.example = batch
         losses = t.compute_losses(t.model, batch)
         values = _floats(losses)
-        _stop_if_not_finite(values, epoch, step)
+        _stop_if_not_finite(values, f"epoch {epoch + 1}, step {step + 1}")
         t.optimizer.zero_grad(set_to_none=True)
         t.accelerator.backward(losses["loss"])
         t.optimizer.step()
@@ -149,6 +149,7 @@ def fit(training: Training) -> float:
             lr = float(t.scheduler.get_last_lr()[0])
             trained = train_one_epoch(t, epoch)
             validated = validate(t)
+            _stop_if_not_finite(validated, f"the validation of epoch {epoch + 1}")
             t.next_epoch = epoch + 1
             if t.run and writer:
                 _log(t, writer, {"train": trained, "val": validated}, lr)
@@ -224,13 +225,13 @@ def _floats(losses: Mapping[str, Tensor]) -> dict[str, float]:
     return dict(zip(losses, values, strict=True))
 
 
-def _stop_if_not_finite(values: Mapping[str, float], epoch: int, step: int) -> None:
+def _stop_if_not_finite(values: Mapping[str, float], where: str) -> None:
     if all(math.isfinite(value) for value in values.values()):
         return
     terms = ", ".join(f"{name} = {value}" for name, value in values.items())
     raise NonFiniteLossError(
-        f"the loss is not finite in epoch {epoch + 1}, step {step + 1}: {terms}; lower --lr, or "
-        "look for broken images (the last checkpoint is sound)"
+        f"the loss is not finite in {where}: {terms}; lower --lr, or look for broken images "
+        "(the last checkpoint is sound)"
     )
 
 

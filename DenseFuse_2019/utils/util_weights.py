@@ -31,7 +31,8 @@ def load_model(path: Path) -> tuple[DenseFuse, str]:
     """
     state = load_checkpoint(path)
     tensors, form = _find_tensors(state, path)
-    channels = next(iter(tensors.values())).shape[1] if tensors else 0
+    first = next(iter(tensors.values()), None)
+    channels = first.shape[1] if first is not None and first.ndim == 4 else 0
     if channels not in (1, 3):
         raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
     model = DenseFuse(channels, output_relu=form == AUTHORS)
@@ -67,11 +68,13 @@ def load_into(model: DenseFuse, state: Mapping[str, Any], path: Path) -> str:
 
 def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the convolutions' tensors in the network's order, and the form."""
-    if "encoder_state_dict" in state and "decoder_state_dict" in state:
-        parts = {**state["encoder_state_dict"], **state["decoder_state_dict"]}
-        return parts, DESCRIBED
-    tensors = state["model"] if isinstance(state.get("model"), Mapping) else state
-    tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}
+    halves = [state.get(f"{half}_state_dict") for half in ("encoder", "decoder")]
+    named = [half.items() for half in halves if isinstance(half, Mapping)]
+    if len(named) == 2:  # the two may use the same names
+        tensors = {f"{i}.{k}": v for i in (0, 1) for k, v in named[i] if isinstance(v, Tensor)}
+        return tensors, DESCRIBED
+    inner = state["model"] if isinstance(state.get("model"), Mapping) else state
+    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
     own = list(DenseFuse().state_dict())
     if set(tensors) == set(own):
         return {name: tensors[name] for name in own}, OURS

@@ -35,7 +35,12 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Show the defaults that there are."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
+        if action.default is None:
+            return action.help
+        if isinstance(action.default, list):
+            shown = " ".join(map(str, action.default)).replace("%", "%%")
+            return f"{action.help} (default: {shown})"
+        return super()._get_help_string(action)
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -53,9 +58,9 @@ class FlagParser(argparse.ArgumentParser):
 
     def _canonical(self, word: str) -> str:
         name, equals, value = word.partition("=")
-        renamed = "--" + name[2:].replace("-", "_")
-        known = self._option_string_actions
-        use = name.startswith("--") and name not in known and renamed in known
+        known = {option.replace("-", "_"): option for option in self._option_string_actions}
+        use = name.startswith("--") and name not in self._option_string_actions
+        renamed = known.get(name.replace("-", "_"), name)
         return (renamed if use else name) + equals + value
 
 
@@ -110,6 +115,22 @@ def positive_int(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def natural_int(text: str) -> int:
+    """Return a whole number of at least 0 (an argparse type)."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Return a finite number above 0 (an argparse type)."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number above 0")
     return value
 
 

@@ -1,0 +1,53 @@
+"""A method's folder imports nothing outside itself but the packages that it requires.
+
+That its tests pass where it stands alone is seen by run_all.sh, which runs them in such a copy.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+METHODS = sorted(path for path in ROOT.glob("*_20[0-9][0-9]") if path.is_dir())
+MODULES = {"opencv-python": "cv2", "pytorch-msssim": "pytorch_msssim"}  # else as the package
+
+
+def imported(file: Path) -> set[str]:
+    """Return the top-level modules that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import"
+            names.add(str(node.module))
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda path: path.name)
+def test_imports_are_its_own_or_required(method: Path) -> None:
+    lines = (method / "requirements.txt").read_text("utf-8").splitlines()
+    packages = {re.split(r"[<>=!~\s]", line)[0] for line in lines if line and line[0] != "#"}
+    allowed = {MODULES.get(name, name) for name in packages} | set(sys.stdlib_module_names)
+    files = [file for file in method.rglob("*.py") if "runs" not in file.parts]
+    foreign = {}
+    for file in files:
+        # its own: a neighbour, or what lies at the top of the method's folder
+        own = {path.stem for folder in (method, file.parent) for path in folder.iterdir()}
+        if names := imported(file) - allowed - own:
+            foreign[str(file.relative_to(method))] = names
+    assert files
+    assert foreign == {}
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda path: path.name)
+def test_no_import_path_is_edited(method: Path) -> None:
+    files = [
+        file for file in method.rglob("*.py") if re.search(r"sys\.path\b", file.read_text("utf-8"))
+    ]
+    assert files == []

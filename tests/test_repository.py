@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+LARGEST = 4 * 2**20  # bytes, outside weights/
+# Folders that exist on somebody's machine only; a path in a URL or after a variable is none.
+MACHINE_PATH = re.compile(
+    rb"(?<![\w}.~-])/(?:home|root|Users|work|tmp|farm)/[\w.-]|[A-Z]:\\\\?Users"
+)
+
+
+def tracked() -> list[Path]:
+    command = ["git", "ls-files", "-z"]
+    try:
+        answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    files = (ROOT / name for name in answer.stdout.split("\0") if name)
+    return [path for path in files if path.is_file()]
+
+
+TRACKED = tracked()
+in_checkout = pytest.mark.skipif(not TRACKED, reason="not in a git checkout")
+
+
+def lower_bounds(file: Path) -> dict[str, Version]:
+    lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
+    return {name: Version(bound) for name, _, bound in (x.partition(">=") for x in lines if x)}
+
+
+@pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("*/requirements.txt")), ids=lambda f: f.parent.name
+)
+def test_what_suits_the_whole_suits_each_folder(file: Path) -> None:
+    whole = lower_bounds(ROOT / "requirements.txt")
+    wanting = {n: b for n, b in lower_bounds(file).items() if n not in whole or b > whole[n]}
+    assert wanting == {}
+
+
+@in_checkout
+def test_no_tracked_file_names_a_machine_path() -> None:
+    found = [path for path in TRACKED if MACHINE_PATH.search(path.read_bytes())]
+    assert [str(path.relative_to(ROOT)) for path in found if path.suffix != ".png"] == []
+
+
+@in_checkout
+def test_no_tracked_file_is_large_outside_weights() -> None:
+    found = [path for path in TRACKED if path.stat().st_size > LARGEST]
+    assert [path for path in found if path.parent.name != "weights"] == []
+
+
+def test_both_readmes_link_the_same_files() -> None:
+    english, chinese = (links(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
+    assert english - {"README.zh-CN.md"} == chinese - {"README.md"}
+    assert [name for name in english | chinese if not (ROOT / name).exists()] == []
+
+
+def links(file: Path) -> set[str]:
+    """Return the repository's files that a page links or shows."""
+    found = re.findall(r"\]\(([^)#\s]+)|(?:src|href)=\"([^\"#]+)", file.read_text("utf-8"))
+    targets = {first or second for first, second in found}
+    return {target for target in targets if "://" not in target}

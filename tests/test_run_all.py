@@ -1,0 +1,94 @@
+"""run_all.sh on a made-up repository, in an environment that is only a name for this one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PASSES = "def test_one() -> None:\n    assert True\n\n\ndef test_two() -> None:\n    assert True\n"
+FAILS = "def test_three() -> None:\n    raise ValueError\n"
+SKIPS = (
+    'import pytest\n\n\n@pytest.mark.skip(reason="made up")\ndef test_four() -> None:\n    pass\n'
+)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A benchmark folder that is sound and a method of which only code and tests exist."""
+    root = tmp_path / "path with spaces"
+    texts = {
+        "benchmark/tests/test_sound.py": PASSES,
+        "Fake_2001/tests/test_fake.py": PASSES + "\n\n" + FAILS,
+        "Fake_2001/tests/test_skipped.py": SKIPS,
+        "Fake_2001/configs.py": '"""Nothing to set."""\n',
+        "Fake_2001/utils/__init__.py": '"""Nothing of use."""\n',
+    }
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    for name in ("run_all.sh", "pyproject.toml", "requirements.txt", "tools/regression.py"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    python = root / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    shutil.copy(ROOT / "requirements.txt", root / "environment" / "installed-requirements.txt")
+    return root
+
+
+def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "VIRTUAL_ENV": str(tree / "environment")}
+    return subprocess.run(
+        ["bash", str(tree / "run_all.sh"), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_names_every_form_of_the_call(tree: Path) -> None:
+    answer = run(tree, "--help")
+    assert answer.returncode == 0
+    assert all(word in answer.stdout for word in ("demo", "--update", "FOLDER"))
+
+
+@pytest.mark.parametrize("arguments", [["Nobody_1999"], ["--nonsense"], ["demo", "Fake_2001"]])
+def test_a_wrong_call_is_refused(tree: Path, arguments: list[str]) -> None:
+    answer = run(tree, *arguments)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("error: ")
+    assert answer.stdout == ""
+
+
+def test_a_sound_folder_passes(tree: Path) -> None:
+    answer = run(tree, "benchmark")
+    assert answer.stdout.splitlines()[-1] == "5 passed, 0 failed"  # 3 steps, 2 tests
+    assert answer.returncode == 0
+
+
+def test_failures_are_counted_and_do_not_stop_the_rest(tree: Path) -> None:
+    answer = run(tree, "Fake_2001", "benchmark")
+    lines = answer.stdout.splitlines()
+    # Fails: a test, train, resume, fuse, regression. Passes: 4 steps and 2 tests; benchmark's 5.
+    assert lines[-1] == "11 passed, 5 failed, 1 skipped"
+    assert answer.returncode == 1
+    rows = {tuple(line.split()[:2]): line for line in lines[lines.index("") :]}
+    assert "FAILED: 1 failed, 2 passed, 1 skipped" in rows["Fake_2001", "tests"]
+    assert rows["Fake_2001", "train"].endswith("FAILED")
+    assert rows["benchmark", "lint"].endswith("passed")
+
+
+def test_a_suite_that_cannot_start_counts_as_a_failure(tree: Path) -> None:
+    (tree / "benchmark" / "tests" / "test_sound.py").unlink()
+    answer = run(tree, "benchmark")
+    assert answer.stdout.splitlines()[-1] == "3 passed, 1 failed"
+    assert answer.returncode == 1

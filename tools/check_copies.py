@@ -1,0 +1,118 @@
+"""Check that files kept in several method folders are declared, and identical.
+
+`python tools/check_copies.py` reports drift, `--fix` copies every source over its copies.
+"""
+
+import argparse
+import difflib
+import itertools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = "# Identical copy: see check_copies.py; edit the source, run --fix."
+SUFFIXES = (".py", ".sh")
+MAX_LIKENESS = 0.8  # share of equal lines, from which two files need a declaration
+
+SHARED = ("DenseFuse_2019",)
+COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those of its copies
+    "utils/util_checkpoint.py": SHARED,
+    "utils/util_colour.py": SHARED,
+    "utils/util_device.py": SHARED,
+    "utils/util_image.py": SHARED,
+    "utils/util_pairs.py": SHARED,
+    "utils/util_pipeline.py": SHARED,
+    "utils/util_reconstruct.py": SHARED,
+    "utils/util_speed.py": SHARED,
+    "utils/util_tile.py": SHARED,
+    "utils/util_train.py": SHARED,
+    "utils/utils.py": SHARED,
+}
+VARIANTS: dict[str, str] = {}  # path: why the folders' own versions are alike
+
+
+def find_problems(
+    root: Path, copies: Mapping[str, Sequence[str]], variants: Mapping[str, str]
+) -> list[str]:
+    """Return what is wrong with the copies in a repository, one line each.
+
+    Args:
+        root: The folder that holds the method folders, `<name>_<year>`.
+        copies: See `COPIES`.
+        variants: See `VARIANTS`.
+    """
+    folders = [path.name for path in sorted(root.glob("*_20[0-9][0-9]")) if path.is_dir()]
+    files = {name: _files(root / name) for name in folders}
+    problems = _compare_declared(root, copies)
+    for name in folders:
+        for path in sorted(files[name]):
+            if name not in copies.get(path, ()) and _has_header(root / name / path):
+                problems.append(f"{name}/{path}: says that it is a copy, but COPIES does not")
+    for one, other in itertools.combinations(folders, 2):
+        for path in sorted(files[one] & files[other] - set(variants)):
+            if {one, other} <= set(copies.get(path, ())):
+                continue
+            likeness = _likeness(root / one / path, root / other / path)
+            if likeness > MAX_LIKENESS:
+                problems.append(
+                    f"{path}: {likeness:.0%} alike in {one} and {other}; declare it in COPIES, "
+                    "or give the reason in VARIANTS"
+                )
+    return problems
+
+
+def _compare_declared(root: Path, copies: Mapping[str, Sequence[str]]) -> list[str]:
+    problems = []
+    for path, (first, *others) in copies.items():
+        source = root / first / path
+        if not source.is_file():
+            problems.append(f"{first}/{path}: declared in COPIES, but absent")
+            continue
+        if not _has_header(source):
+            problems.append(f"{first}/{path}: its first line is not: {HEADER}")
+        for name in others:
+            copy = root / name / path
+            if not copy.is_file():
+                problems.append(f"{name}/{path}: absent; --fix copies it from {first}")
+            elif copy.read_bytes() != source.read_bytes():
+                problems.append(f"{name}/{path}: differs from {first}'s; edit that one, run --fix")
+    return problems
+
+
+def fix(root: Path, copies: Mapping[str, Sequence[str]]) -> None:
+    """Copy every source that exists over its copies."""
+    for path, (first, *others) in copies.items():
+        source = root / first / path
+        for target in [root / name / path for name in others if source.is_file()]:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+
+
+def _files(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    return {path.as_posix() for path in found if path.parts[0] != "runs"}
+
+
+def _has_header(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith(HEADER + "\n")
+
+
+def _likeness(one: Path, other: Path) -> float:
+    a, b = (path.read_text(encoding="utf-8").splitlines() for path in (one, other))
+    return difflib.SequenceMatcher(None, a, b, autojunk=False).ratio()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check or mend this repository and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--fix", action="store_true", help="copy every source over its copies")
+    if parser.parse_args(argv).fix:
+        fix(ROOT, COPIES)
+    problems = find_problems(ROOT, COPIES, VARIANTS)
+    print("\n".join(problems) or f"{len(COPIES)} shared files are declared and identical")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

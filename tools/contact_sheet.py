@@ -1,0 +1,105 @@
+"""Draw the demo's sources and every method's results on one sheet.
+
+    python tools/contact_sheet.py DenseFuse_2019 --output contact_sheet.png
+
+One row a scene: infrared, visible, then the methods; below them the exposure brackets.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO = ROOT / "common_data" / "demo"
+RESULTS = ("data_result/pair", "fusion_result")  # in a method's folder, the first that exists
+CELL = (240, 320)  # height and width, pixels
+GAP = 8
+CAPTION = 28  # height of a line of text
+PAPER, INK = 255, (60, 60, 60)
+
+Image = NDArray[np.uint8]
+Row = Sequence[tuple[str, Path | None]]  # captions and images from left to right
+
+
+def find_rows(methods: Sequence[str]) -> list[Row]:
+    """Return what goes on the sheet; a result that a method has not made is None."""
+    rows: list[Row] = [
+        [("infrared", file), ("visible", DEMO / "ir_vis" / "vis" / file.name)]
+        + [(method, find_result(method, file.stem)) for method in methods]
+        for file in sorted((DEMO / "ir_vis" / "ir").glob("*.png"))
+    ]
+    for scene in sorted(path for path in (DEMO / "exposures").glob("*") if path.is_dir()):
+        results = [(method, find_result(method, scene.name)) for method in methods]
+        if any(result for _, result in results):
+            brackets = sorted(scene.glob("*.png"), key=lambda path: float(read(path).mean()))
+            shown = [item for item in results if item[1]]
+            rows.append([("under", brackets[0]), ("over", brackets[-1]), *shown])
+    return rows
+
+
+def find_result(method: str, stem: str) -> Path | None:
+    """Return a method's result for a scene, if it has made one."""
+    files = [ROOT / method / folder / f"{stem}.png" for folder in RESULTS]
+    return next((file for file in files if file.is_file()), None)
+
+
+def draw(rows: Sequence[Row]) -> Image:
+    """Return the sheet, (H, W, 3) in B, G, R order."""
+    height, width = CELL[0] + CAPTION + GAP, CELL[1] + GAP
+    size = (len(rows) * height + GAP, max(map(len, rows)) * width + GAP, 3)
+    sheet = np.full(size, PAPER, np.uint8)
+    for i, row in enumerate(rows):
+        for j, (caption, path) in enumerate(row):
+            top, left = GAP + i * height, GAP + j * width
+            text = caption if path else f"{caption}: no result"
+            at = (left, top + CAPTION - 9)
+            cv2.putText(sheet, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.55, INK, 1, cv2.LINE_AA)
+            if path:
+                top += CAPTION
+                sheet[top : top + CELL[0], left : left + CELL[1]] = fit(path)
+    return sheet
+
+
+def read(path: Path) -> Image:
+    """Return an image as (H, W, 3) of 8 bits, in B, G, R order."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"{path} cannot be read")
+    return image.astype(np.uint8)
+
+
+def fit(path: Path) -> Image:
+    """Return an image scaled into a cell, in its middle."""
+    image = read(path)
+    scale = min(CELL[0] / image.shape[0], CELL[1] / image.shape[1])
+    height, width = (round(side * scale) for side in image.shape[:2])
+    top, left = (CELL[0] - height) // 2, (CELL[1] - width) // 2
+    cell = np.full((*CELL, 3), PAPER, np.uint8)
+    cell[top : top + height, left : left + width] = cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA
+    )
+    return cell
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw the sheet and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("methods", nargs="+", help="folders whose results are shown")
+    parser.add_argument("--output", type=Path, default=ROOT / "contact_sheet.png")
+    args = parser.parse_args(argv)
+    rows = find_rows(args.methods)
+    if not rows:
+        sys.exit(f"error: no demo scenes in {DEMO}")
+    if not cv2.imwrite(str(args.output), draw(rows)):
+        sys.exit(f"error: cannot write {args.output}")
+    print(f"Contact sheet: {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
