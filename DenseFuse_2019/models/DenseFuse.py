@@ -20,7 +20,7 @@ class ConvLayer(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int, activate: bool = True) -> None:
         conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
         nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-        nn.init.zeros_(conv.bias)
+        nn.init.zeros_(conv.get_parameter("bias"))
         super().__init__(conv, *([nn.ReLU(inplace=True)] if activate else []))
 
 
