@@ -130,6 +130,7 @@ def main(args: argparse.Namespace) -> None:
     if accelerator.is_main_process:
         training.run = open_run(run, HERE / "runs", args)
     fit(training)
+    accelerator.end_training()  # a process group left open can abort the exit
 
 
 if __name__ == "__main__":
