@@ -1,0 +1,136 @@
+"""run_scripts/ on a copy of the method; README.md's table against the parser."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from configs import build_parser
+from tests.helpers import FOLDER, copy_method, put_photos, quiet_environment, runs_of, scalars
+
+SMALL = ("--crop_size", "16", "--device", "cpu", "--threads", "1", "--num_epochs", "2")
+
+
+@pytest.fixture
+def method(tmp_path: Path) -> Path:
+    """A copy of the method, and four photographs beside it."""
+    put_photos(tmp_path / "photos", 4)
+    copied = copy_method(tmp_path / "a method")
+    shutil.copytree(FOLDER / "run_scripts", copied / "run_scripts")
+    return copied
+
+
+def call(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = quiet_environment()
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    words = [str(word) for word in command]
+    return subprocess.run(
+        words, cwd=cwd, capture_output=True, text=True, timeout=120, env=environment, check=False
+    )
+
+
+def log_run(folder: Path, losses: dict[str, list[float]]) -> Path:
+    with SummaryWriter(str(folder / "logs")) as writer:
+        for name, values in losses.items():
+            for epoch, value in enumerate(values):
+                writer.add_scalar(name, value, epoch + 1)
+    return folder
+
+
+def draw(output: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    script = FOLDER / "run_scripts" / "loss.py"
+    return call(sys.executable, script, *arguments, "--output", output, cwd=output.parent)
+
+
+def test_one_call_trains_and_draws(tmp_path: Path, method: Path) -> None:
+    """From another folder, with a path relative to that one."""
+    done = call("bash", method / "run_scripts/test.sh", *SMALL, "--image-path=photos", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = runs_of(method)
+    assert len(scalars(run, "loss/train")) == 2
+    assert f"{run.name}: loss {scalars(run, 'loss/train')[-1]:.6g} after epoch 2" in done.stdout
+    picture = cv2.imread(str(method / "run_scripts" / "loss.jpg"))
+    assert picture is not None
+    assert picture.shape == (600, 960, 3)
+
+
+def test_the_exit_status_of_the_training_is_passed_on(tmp_path: Path, method: Path) -> None:
+    script = method / "run_scripts" / "run_DenseFuse.py"
+    done = call(sys.executable, script, "--image_path", "photos", "nowhere", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"no folder {tmp_path / 'nowhere'} (--image_path)" in done.stderr
+    done = call("bash", method / "run_scripts" / "test.sh", "--lr", "fast", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "argument --lr" in done.stderr
+    assert not (method / "run_scripts" / "loss.jpg").exists()
+
+
+def test_curves_lie_where_their_losses_are(tmp_path: Path) -> None:
+    """The first run's line is blue and falls evenly on a logarithmic scale."""
+    falling = log_run(tmp_path / "train_a", {"loss/train": [1.0, 0.1, 0.01]})
+    flat = log_run(tmp_path / "train_b", {"loss/train": [0.1] * 3, "loss/val": [0.5] * 3})
+    done = draw(tmp_path / "two.png", falling, flat)
+    assert done.returncode == 0, done.stderr
+    assert "train_a: loss 0.01 after epoch 3" in done.stdout
+    picture = cv2.imread(str(tmp_path / "two.png"))
+    assert picture is not None
+    blue = (picture == (180, 119, 31)).all(axis=2)
+    rows = [np.flatnonzero(blue[:, x]).mean() for x in (200, 400, 600)]
+    assert rows[1] - rows[0] == pytest.approx(rows[2] - rows[1], abs=2)
+    assert rows[1] - rows[0] > 80
+
+
+@pytest.mark.parametrize(
+    ("losses", "arguments", "message"),
+    [
+        ({"loss/train": [1.0]}, ["--loss", "accuracy"], "no curve 'accuracy'"),
+        ({"loss/train": [0.0, 0.0]}, [], "above 0"),
+        ({}, [], "no curve 'loss'"),
+    ],
+)
+def test_runs_without_a_curve(
+    tmp_path: Path, losses: dict[str, list[float]], arguments: list[str], message: str
+) -> None:
+    done = draw(tmp_path / "loss.png", log_run(tmp_path / "run", losses), *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert not (tmp_path / "loss.png").exists()
+
+
+def test_every_path_of_the_training_is_resolved() -> None:
+    paths = {action.option_strings[0] for action in build_parser()._actions if action.type is Path}
+    source = (FOLDER / "run_scripts" / "argument.py").read_text("utf-8")
+    assert f"PATHS = {tuple(sorted(paths))}".replace("'", '"') in source
+
+
+def table() -> str:
+    """Return the parameters as a table in Markdown, group by group."""
+    lines = []
+    for group in build_parser()._action_groups:
+        actions = [a for a in group._group_actions if not isinstance(a, argparse._HelpAction)]
+        lines += ["", f"| {group.title} | default | |", "|---|---|---|"] if actions else []
+        lines += [f"| {name(action)} | {default(action)} | {action.help} |" for action in actions]
+    return "\n".join(lines[1:]) + "\n"
+
+
+def name(action: argparse.Action) -> str:
+    choices = f" {{{','.join(map(str, action.choices))}}}" if action.choices else ""
+    return f"`{action.option_strings[0]}{choices}`"
+
+
+def default(action: argparse.Action) -> str:
+    values = action.default if isinstance(action.default, list) else [action.default]
+    shown = [os.path.relpath(v, FOLDER) if isinstance(v, Path) else str(v) for v in values]
+    return " ".join(shown)
+
+
+def test_the_readme_has_the_parameters_of_the_parser() -> None:
+    assert table() in (FOLDER / "run_scripts" / "README.md").read_text("utf-8")
