@@ -6,10 +6,15 @@ the fused image, (B, C, H, W). N equal sources give what one gives, and their or
 Departure: the paper's addition is a sum, ours the mean. The two differ only by a factor, which
 a min-max stretch of the result hides; without one, the sum decodes to an image about twice as
 bright as the sources.
+
+Sources are combined one after another: PyTorch reduces a leading dimension of channels-last maps
+some twenty times slower.
 """
 
 from collections.abc import Callable
+from functools import reduce
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,12 +23,12 @@ L1_BLOCK_RADIUS = 1  # pixels: the paper's r, a 3x3 block
 
 def fuse_addition(features: Tensor) -> Tensor:
     """Return the mean of the feature maps (Eq. 2 divided by the number of sources)."""
-    return features.mean(dim=0)
+    return reduce(torch.add, features.unbind()) / len(features)
 
 
 def fuse_max(features: Tensor) -> Tensor:
     """Return the largest value of each feature."""
-    return features.amax(dim=0)
+    return reduce(torch.maximum, features.unbind())
 
 
 def fuse_l1(features: Tensor) -> Tensor:
@@ -41,7 +46,7 @@ def fuse_l1(features: Tensor) -> Tensor:
     activity = activity / activity.amax(dim=0).clamp_min(1e-30)  # in [0, 1], one source at 1
     activity = activity + (activity.sum(dim=0) == 0)  # nothing anywhere: equal weights
     weights = activity / activity.sum(dim=0)  # (N, B, H, W)
-    return (weights.unsqueeze(2) * features).sum(dim=0)
+    return reduce(torch.add, (weights.unsqueeze(2) * features).unbind())
 
 
 STRATEGIES: dict[str, Callable[[Tensor], Tensor]] = {
