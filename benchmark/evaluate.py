@@ -7,8 +7,9 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -17,21 +18,31 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from images import check_same_size, index_images, match_images, read_luma
+from images import (
+    check_same_size,
+    index_images,
+    index_scenes,
+    match_images,
+    read_luma,
+    scene_name,
+)
 from metrics import METRICS
+
+PAIR_METRICS = [name for name, metric in METRICS.items() if metric.compares != "exposures"]
+SCENE_METRICS = [name for name, metric in METRICS.items() if metric.compares != "pair"]
 
 
 class Job(NamedTuple):
-    """One image: its sources and the fused result of each method."""
+    """One image: its sources, the flags that gave them, and the fused result of each method."""
 
     image: str
-    ir: Path
-    vis: Path
+    sources: list[Path]
+    flags: str
     fused: dict[str, Path]
 
 
 class Row(NamedTuple):
-    """The scores of one method on one image, in the order of METRICS."""
+    """The scores of one method on one image, one for each metric asked for."""
 
     method: str
     image: str
@@ -41,12 +52,16 @@ class Row(NamedTuple):
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        description="Score fused images with " + ", ".join(m.label for m in METRICS.values()) + ".",
+        description="Score fused images against their sources: infrared and visible pairs with "
+        "--ir and --vis, or scenes of two or more exposures with --scenes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         argument_default=argparse.SUPPRESS,  # no "(default: None)" beside what is required
     )
-    parser.add_argument("--ir", type=Path, required=True, help="infrared images, folder or file")
-    parser.add_argument("--vis", type=Path, required=True, help="visible images, folder or file")
+    parser.add_argument("--ir", type=Path, help="infrared images, folder or file")
+    parser.add_argument("--vis", type=Path, help="visible images, folder or file")
+    parser.add_argument(
+        "--scenes", type=Path, metavar="DIR", help="exposures, DIR/<scene>/*, two or more a scene"
+    )
     parser.add_argument(
         "--fused",
         type=_named_path,
@@ -56,6 +71,15 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR",
         help="a method's name and its fused images, folder or file; may be repeated",
     )
+    parser.add_argument(
+        "--metrics",
+        choices=METRICS,
+        nargs="+",
+        action="extend",
+        metavar="METRIC",
+        help=f"columns, of {' '.join(METRICS)} (default: {' '.join(PAIR_METRICS)}; "
+        f"with --scenes {' '.join(SCENE_METRICS)})",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
     parser.add_argument(
         "--overwrite", action="store_true", default=False, help="replace an existing --output"
@@ -64,6 +88,27 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers", type=_positive, default=os.cpu_count() or 1, help="worker processes"
     )
     return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line; `args.scenes` is None for pairs, `args.metrics` never is."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    pair = [flag for flag in ("--ir", "--vis") if flag[2:] in args]
+    args.scenes = getattr(args, "scenes", None)
+    if args.scenes is None and len(pair) < 2:
+        parser.error("give the sources with --ir and --vis, or with --scenes")
+    if args.scenes is not None and pair:
+        parser.error(f"--scenes cannot be combined with {' and '.join(pair)}")
+    default = PAIR_METRICS if args.scenes is None else SCENE_METRICS
+    args.metrics = list(dict.fromkeys(getattr(args, "metrics", default)))
+    for_pairs = [name for name in args.metrics if name not in SCENE_METRICS]
+    if args.scenes is not None and for_pairs:
+        parser.error(
+            f"{', '.join(for_pairs)} (--metrics) compare a result with two sources, not with the "
+            f"exposures of --scenes; for these there are {', '.join(SCENE_METRICS)}"
+        )
+    return args
 
 
 def _named_path(text: str) -> tuple[str, Path]:
@@ -79,74 +124,86 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def find_jobs(ir: Path, vis: Path, fused: list[tuple[str, Path]]) -> list[Job]:
-    """Pair sources and fused images by name.
+def find_jobs(args: argparse.Namespace) -> list[Job]:
+    """Find sources and fused images and match them by name.
 
     Raises:
-        ValueError: If a method is named twice or any image lacks its partner.
+        ValueError: If a method is named twice, any image lacks its partner, or a scene has fewer
+            than two exposures.
     """
-    if len(dict(fused)) < len(fused):
-        raise ValueError("--fused names a method twice: " + ", ".join(name for name, _ in fused))
-    vis_images = index_images(vis, "--vis")
-    ir_images = match_images(ir, "--ir", vis_images)
-    results = {name: match_images(path, f"--fused {name}", vis_images) for name, path in fused}
+    names = [name for name, _ in args.fused]
+    if len(set(names)) < len(names):
+        raise ValueError("--fused names a method twice: " + ", ".join(names))
+    if args.scenes is None:
+        vis = index_images(args.vis, "--vis")
+        ir = match_images(args.ir, "--ir", vis)
+        sources = {image: [ir[image], path] for image, path in vis.items()}
+        match, flags = match_images, "--ir, --vis"
+    else:
+        sources = index_scenes(args.scenes, "--scenes")
+        match, flags = partial(match_images, named_by="--scenes", name_of=scene_name), "--scenes"
+    results = {name: match(path, f"--fused {name}", sources) for name, path in args.fused}
     return [
-        Job(image, ir_images[image], path, {name: found[image] for name, found in results.items()})
-        for image, path in vis_images.items()
+        Job(image, paths, flags, {name: found[image] for name, found in results.items()})
+        for image, paths in sources.items()
     ]
 
 
-def score_image(job: Job) -> tuple[list[Row], list[str]]:
+def score_image(job: Job, metrics: Sequence[str]) -> tuple[list[Row], list[str]]:
     """Return one image's scores, a row per method, and what went wrong, a message per failure."""
     rows: list[Row] = []
     try:
-        sources = {path: read_luma(path) for path in (job.ir, job.vis)}
+        sources = {path: read_luma(path) for path in job.sources}
         check_same_size(sources)
     except (OSError, ValueError) as error:
-        return rows, [str(error)]
+        return rows, [f"{job.image} ({job.flags}): {error}"]
+    lumas, source = [sources[path] for path in job.sources], job.sources[-1]
     errors: list[str] = []
     for method, path in job.fused.items():
         try:
             fused = read_luma(path)
-            check_same_size({job.vis: sources[job.vis], path: fused})
-            lumas = [sources[job.ir], sources[job.vis]]
-            values = [metric.function(lumas, fused) for metric in METRICS.values()]
+            check_same_size({source: sources[source], path: fused})
+            values = [METRICS[name].function(lumas, fused) for name in metrics]
         except (OSError, ValueError) as error:
-            errors.append(f"{method}, {job.image}: {error}")
+            errors.append(f"{job.image} (--fused {method}): {error}")
         else:
             rows.append(Row(method, job.image, values))
     return rows, errors
 
 
-def score_all(jobs: list[Job], workers: int) -> Iterator[tuple[list[Row], list[str]]]:
+def score_all(
+    jobs: list[Job], metrics: Sequence[str], workers: int
+) -> Iterator[tuple[list[Row], list[str]]]:
     """Yield `score_image` of each job in order, computed by up to `workers` processes."""
+    score = partial(score_image, metrics=metrics)
     workers = min(workers, len(jobs))
     if workers == 1:
-        yield from map(score_image, jobs)
+        yield from map(score, jobs)
         return
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
     ) as pool:
-        yield from pool.map(score_image, jobs)
+        yield from pool.map(score, jobs)
 
 
-def write_csv(path: Path, rows: Iterable[Row]) -> None:
+def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
     """Write the scores under a temporary name, then move them into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["method", "image", *METRICS])
+        writer.writerow(["method", "image", *metrics])
         writer.writerows([row.method, row.image, *(f"{v:.6f}" for v in row.values)] for row in rows)
     temporary.replace(path)
 
 
-def format_means(rows: list[Row]) -> str:
+def format_means(metrics: Sequence[str], rows: list[Row]) -> str:
     """Return a table of each method's mean scores, with arrows towards the better."""
     by_method: dict[str, list[list[float]]] = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row.values)
-    labels = [f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in METRICS.values()]
+    columns = [METRICS[name] for name in metrics]
+    labels = [f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in columns]
     table = [["method", "images", *labels]]
     for method, values in by_method.items():
         means = (f"{mean:.4f}" for mean in np.mean(values, axis=0))
@@ -163,23 +220,24 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.output.exists() and not args.overwrite:
             raise ValueError(f"{args.output} exists; replace it with --overwrite")
-        jobs = find_jobs(args.ir, args.vis, args.fused)
-        results = list(tqdm(score_all(jobs, args.workers), total=len(jobs), unit="image"))
+        jobs = find_jobs(args)
+        scores = score_all(jobs, args.metrics, args.workers)
+        results = list(tqdm(scores, total=len(jobs), unit="image"))
         errors = [error for _, messages in results for error in messages]
         if errors:
             raise ValueError("\n".join([*errors, f"{args.output} not written"]))
         methods = [name for name, _ in args.fused]
         rows = [row for found, _ in results for row in found]
         rows.sort(key=lambda row: methods.index(row.method))
-        write_csv(args.output, rows)
+        write_csv(args.output, args.metrics, rows)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # the arrows, whatever the locale
-    print(format_means(rows))
+    print(format_means(args.metrics, rows))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(build_parser().parse_args()))
+    sys.exit(main(parse_args()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import cv2
@@ -48,24 +48,29 @@ def image_name(path: Path) -> str:
     return _MARKED.sub("", path.stem, count=1) or path.stem
 
 
-def index_images(path: Path, flag: str) -> dict[str, Path]:
+def scene_name(path: Path) -> str:
+    """Return the stem: a scene's result is named exactly as the scene's folder."""
+    return path.stem
+
+
+def index_images(
+    path: Path, flag: str, name_of: Callable[[Path], str] = image_name
+) -> dict[str, Path]:
     """Find the images in a folder, or one image file, by name in sorted order.
 
     Args:
         path: Folder or file. In a folder, hidden files and what is no image are ignored.
         flag: Command line flag that gave the path, for the error message.
+        name_of: Names a file.
 
     Raises:
         ValueError: If there is no image, or two have the same name.
     """
     if not path.exists():
         raise ValueError(f"{path} ({flag}) does not exist")
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
     images: dict[str, Path] = {}
-    for file in files:
-        if file.name.startswith(".") or file.suffix.lower() not in SUFFIXES:
-            continue
-        other = images.setdefault(image_name(file), file)
+    for file in _only_images(path.iterdir() if path.is_dir() else [path]):
+        other = images.setdefault(name_of(file), file)
         if other is not file:
             raise ValueError(
                 f"{other} and {file.name} ({flag}) have the same name apart from marks"
@@ -75,20 +80,59 @@ def index_images(path: Path, flag: str) -> dict[str, Path]:
     return dict(sorted(images.items()))
 
 
-def match_images(path: Path, flag: str, names: Collection[str]) -> dict[str, Path]:
+def index_scenes(path: Path, flag: str) -> dict[str, list[Path]]:
+    """Find the exposures of each scene, `path/<scene>/*`, by scene in sorted order.
+
+    Hidden files and folders and what is no image are ignored.
+
+    Raises:
+        ValueError: If there is no scene, or a scene has fewer than two exposures.
+    """
+    if not path.is_dir():
+        raise ValueError(f"{path} ({flag}) is no folder; expected {path}/<scene>/ with exposures")
+    folders = (f for f in sorted(path.iterdir()) if f.is_dir() and not f.name.startswith("."))
+    scenes = {folder.name: _only_images(folder.iterdir()) for folder in folders}
+    if not scenes:
+        raise ValueError(f"no scene in {path} ({flag}); expected {path}/<scene>/ with exposures")
+    for scene, images in scenes.items():
+        if len(images) < 2:
+            found = f"one exposure, {images[0].name}" if images else "no exposure"
+            raise ValueError(f"{path / scene} ({flag}) has {found}; a scene needs two or more")
+    return scenes
+
+
+def match_images(
+    path: Path,
+    flag: str,
+    names: Collection[str],
+    named_by: str = "--vis",
+    name_of: Callable[[Path], str] = image_name,
+) -> dict[str, Path]:
     """Find the image in a folder for each name; a single file matches a single name as it is.
+
+    Args:
+        path: Folder or file.
+        flag: Command line flag that gave the path, for the error message.
+        names: What to find.
+        named_by: Command line flag that the names come from, for the error message.
+        name_of: Names a file.
 
     Raises:
         ValueError: If a name has no image, or an image none of the names.
     """
-    images = index_images(path, flag)
+    images = index_images(path, flag, name_of)
     if path.is_file() and len(names) == 1:
         return dict(zip(names, images.values(), strict=True))
     if missing := [name for name in names if name not in images]:
-        raise ValueError(f"{path} ({flag}) has no image for {_some(missing)} of --vis")
+        raise ValueError(f"{path} ({flag}) has no image for {_some(missing)} of {named_by}")
     if extra := [file.name for name, file in images.items() if name not in names]:
-        raise ValueError(f"{path} ({flag}) has images that --vis lacks: {_some(extra)}")
+        raise ValueError(f"{path} ({flag}) has images that {named_by} lacks: {_some(extra)}")
     return images
+
+
+def _only_images(files: Iterable[Path]) -> list[Path]:
+    """Leave out hidden files and what is no image, and sort."""
+    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
 def check_same_size(images: dict[Path, NDArray[np.float64]]) -> None:

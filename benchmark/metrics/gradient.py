@@ -19,6 +19,41 @@ class Edges(NamedTuple):
     orientation: NDArray[np.float64]
 
 
+def spatial_frequency(image: NDArray[Any]) -> float:
+    """Return the spatial frequency SF of one image, 0 to 255 sqrt(2).
+
+    SF = sqrt(RF^2 + CF^2), RF^2 = sum_{i, j > 1} (F(i, j) - F(i, j - 1))^2 / (H W), CF^2 likewise
+    down the columns (Eskicioglu and Fisher, IEEE Trans. Communications 1995).
+
+    Args:
+        image: Luma, (H, W), in 0-255.
+    """
+    (luma,) = as_luma(image)
+    squares = np.square(np.diff(luma, axis=1)).sum() + np.square(np.diff(luma, axis=0)).sum()
+    return float(np.sqrt(squares / luma.size))
+
+
+def average_gradient(image: NDArray[Any]) -> float:
+    """Return the average gradient AG of one image, 0 to about 128 (borders weigh more).
+
+    AG = sum sqrt((G_x^2 + G_y^2) / 2) / ((H - 1)(W - 1)), G half the difference of the two
+    neighbours, at the border the difference to the one (Cui et al., Optics Communications 2015,
+    with the divisor and the border that published scores use).
+
+    Args:
+        image: Luma, (H, W), in 0-255.
+
+    Raises:
+        ValueError: If a side is one pixel.
+    """
+    (luma,) = as_luma(image)
+    height, width = luma.shape
+    if min(height, width) < 2:
+        raise ValueError(f"AG needs at least 2 x 2 pixels, found {height} x {width}")
+    g_y, g_x = np.gradient(luma)
+    return float(np.hypot(g_x, g_y).sum() / np.sqrt(2) / ((height - 1) * (width - 1)))
+
+
 def qabf(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> float:
     """Return Q^{AB/F}, the share of the sources' edges kept in the fused image.
 

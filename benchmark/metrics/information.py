@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.luma import as_luma
+from metrics.luma import as_luma, round_luma
 
 BINS = 256
 
@@ -47,9 +47,9 @@ def mutual_information(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> 
 
 
 def _levels(image: NDArray[Any]) -> NDArray[np.intp]:
-    """Round luma half up to the whole numbers 0 to 255."""
+    """Return the whole numbers 0 to 255 that luma rounds to."""
     (luma,) = as_luma(image)
-    return np.floor(luma + 0.5).astype(np.intp)
+    return round_luma(luma).astype(np.intp)
 
 
 def _entropy_of_codes(codes: NDArray[np.intp]) -> float:

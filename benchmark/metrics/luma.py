@@ -26,3 +26,8 @@ def as_luma(*images: NDArray[Any]) -> list[NDArray[np.float64]]:
         if not (luma.min() >= 0 and luma.max() <= 255):
             raise ValueError(f"expected luma in 0-255, found {luma.min():g} to {luma.max():g}")
     return lumas
+
+
+def round_luma(luma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round luma half up to the whole numbers 0 to 255, what an 8-bit image would hold."""
+    return np.floor(luma + 0.5)

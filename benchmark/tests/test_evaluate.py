@@ -15,7 +15,8 @@ from images import read_luma
 from metrics import METRICS
 
 SCRIPT = Path(__file__).parents[1] / "evaluate.py"
-SHAPE = (20, 24)
+SHAPE = (48, 52)
+PAIR_COLUMNS = ["en", "sd", "sf", "ag", "mi", "scd", "vif", "qabf", "ssim"]
 FUSED = {"mean": lambda a, b: a // 2 + b // 2, "visible": lambda a, b: b}
 
 
@@ -32,15 +33,39 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def scenes(folder: Path) -> Path:
+    """Scenes scenes/<letter> of 2, 3 and 4 exposures and the two results folders."""
+    rng = np.random.default_rng(2)
+    for scene, count in zip("abc", (2, 3, 4), strict=True):
+        exposures = rng.integers(0, 256, (count, *SHAPE), dtype=np.uint8)
+        for number, exposure in enumerate(exposures):
+            save(folder / f"scenes/{scene}/{number}.png", exposure)
+        save(folder / f"first/{scene}.png", exposures[0])
+        save(folder / f"middle/{scene}.png", exposures.mean(axis=0).astype(np.uint8))
+    return folder
+
+
 def save(path: Path, image: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), image)
 
 
 def evaluate(folder: Path, *extra: str, workers: int = 1) -> subprocess.CompletedProcess[str]:
-    """Run evaluate.py in `folder` on the two methods, an empty locale as the hardest case."""
-    command = [sys.executable, str(SCRIPT), "--ir", "ir", "--vis", "vis", "--fused", "mean=mean"]
-    command += ["visible=visible", "--output", "out/scores.csv", "--workers", str(workers), *extra]
+    """Run evaluate.py in `folder` on the pairs and the two methods."""
+    arguments = ["--ir", "ir", "--vis", "vis", "--fused", "mean=mean", "visible=visible"]
+    return run(folder, *arguments, "--workers", str(workers), *extra)
+
+
+def evaluate_scenes(folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    """Run evaluate.py in `folder` on the scenes and the two methods."""
+    arguments = ["--scenes", "scenes", "--fused", "first=first", "middle=middle"]
+    return run(folder, *arguments, "--workers", "1", *extra)
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run evaluate.py in `folder`, an empty locale as the hardest case."""
+    command = [sys.executable, str(SCRIPT), "--output", "out/scores.csv", *arguments]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
@@ -56,23 +81,47 @@ def test_scores_and_means(folder: Path) -> None:
     done = evaluate(folder, workers=2)
     assert done.returncode == 0, done.stderr
     header, *rows = read(folder / "out/scores.csv")
-    assert header == ["method", "image", "en", "mi", "ssim", "qabf"]
+    assert header == ["method", "image", *PAIR_COLUMNS]
     assert [row[:2] for row in rows] == [[m, str(n)] for m in FUSED for n in (1, 2, 3)]
     for method, number, *scores in rows:
         paths = (f"ir/IR{number}.png", f"vis/VIS{number}.png", f"{method}/{number}.png")
         ir, vis, fused = (read_luma(folder / path) for path in paths)
-        expected = [metric.function([ir, vis], fused) for metric in METRICS.values()]
-        assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
+        expected = [METRICS[name].function([ir, vis], fused) for name in PAIR_COLUMNS]
+        assert [float(s) for s in scores] == pytest.approx(expected, abs=5e-7, nan_ok=True)
     title, *table = done.stdout.splitlines()
-    assert title.split() == ["method", "images", "EN", "↑", "MI", "↑", "SSIM", "↑", "Qabf", "↑"]
+    labels = [word for name in PAIR_COLUMNS for word in (METRICS[name].label, "↑")]
+    assert title.split() == ["method", "images", *labels]
     assert len({len(line) for line in (title, *table)}) == 1
     for line, method in zip(table, FUSED, strict=True):
         means = np.mean([[float(v) for v in row[2:]] for row in rows if row[0] == method], axis=0)
         name, count, *cells = line.split()
         assert (name, count) == (method, "3")
-        assert [float(cell) for cell in cells] == pytest.approx(means, abs=6e-5)
+        assert [float(c) for c in cells] == pytest.approx(means, abs=6e-5, nan_ok=True)
     assert "3/3" in done.stderr
     assert list((folder / "out").iterdir()) == [folder / "out/scores.csv"]
+
+
+def test_scenes(scenes: Path) -> None:
+    done = evaluate_scenes(scenes)
+    assert done.returncode == 0, done.stderr
+    header, *rows = read(scenes / "out/scores.csv")
+    assert header == ["method", "image", "en", "sd", "sf", "ag", "mef_ssim"]
+    assert [row[:2] for row in rows] == [[m, s] for m in ("first", "middle") for s in "abc"]
+    for method, scene, *scores in rows:
+        exposures = [read_luma(path) for path in (scenes / "scenes" / scene).iterdir()]
+        fused = read_luma(scenes / f"{method}/{scene}.png")
+        expected = [METRICS[name].function(exposures, fused) for name in header[2:]]
+        assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
+    title, *table = done.stdout.splitlines()
+    assert "MEF-SSIM ↑" in title
+    assert [line.split()[:2] for line in table] == [["first", "3"], ["middle", "3"]]
+
+
+def test_chosen_metrics(scenes: Path) -> None:
+    assert evaluate(scenes, "--metrics", "ssim", "mef_ssim", "ssim").returncode == 0
+    assert read(scenes / "out/scores.csv")[0] == ["method", "image", "ssim", "mef_ssim"]
+    assert evaluate_scenes(scenes, "--metrics", "mef_ssim", "--overwrite").returncode == 0
+    assert read(scenes / "out/scores.csv")[0] == ["method", "image", "mef_ssim"]
 
 
 def test_single_files(folder: Path) -> None:
@@ -95,7 +144,10 @@ def test_existing_output_needs_overwrite(folder: Path) -> None:
 
 
 def refuse(folder: Path, *messages: str, workers: int = 1) -> None:
-    done = evaluate(folder, workers=workers)
+    refused(folder, evaluate(folder, workers=workers), *messages)
+
+
+def refused(folder: Path, done: subprocess.CompletedProcess[str], *messages: str) -> None:
     assert done.returncode == 1
     for message in messages:
         assert message in done.stderr
@@ -109,19 +161,56 @@ def test_a_missing_result_is_named(folder: Path) -> None:
 
 
 def test_sizes_must_agree(folder: Path) -> None:
-    small = np.zeros((20, 23), dtype=np.uint8)
+    small = np.zeros((48, 51), dtype=np.uint8)
     save(folder / "visible/2.png", small)
     save(folder / "ir/IR3.png", small)
-    sources = f"{Path('ir/IR3.png')} 20 x 23, {Path('vis/VIS3.png')} 20 x 24"
-    result = f"{Path('vis/VIS2.png')} 20 x 24, {Path('visible/2.png')} 20 x 23"
-    refuse(folder, sources, result)
+    sources = f"{Path('ir/IR3.png')} 48 x 51, {Path('vis/VIS3.png')} 48 x 52"
+    result = f"{Path('vis/VIS2.png')} 48 x 52, {Path('visible/2.png')} 48 x 51"
+    refuse(
+        folder,
+        f"3 (--ir, --vis): sizes differ, height x width: {sources}",
+        f"2 (--fused visible): sizes differ, height x width: {result}",
+    )
+
+
+def test_sizes_must_agree_in_scenes(scenes: Path) -> None:
+    small = np.zeros((48, 51), dtype=np.uint8)
+    save(scenes / "scenes/b/1.png", small)
+    save(scenes / "middle/c.png", small)
+    refused(
+        scenes,
+        evaluate_scenes(scenes),
+        f"b (--scenes): sizes differ, height x width: {Path('scenes/b/0.png')} 48 x 52, "
+        f"{Path('scenes/b/1.png')} 48 x 51",
+        f"c (--fused middle): sizes differ, height x width: {Path('scenes/c/3.png')} 48 x 52, "
+        f"{Path('middle/c.png')} 48 x 51",
+    )
+
+
+def test_a_missing_result_of_a_scene_is_named(scenes: Path) -> None:
+    (scenes / "middle/b.png").unlink()
+    done = evaluate_scenes(scenes)
+    refused(scenes, done, "middle (--fused middle) has no image for b of --scenes")
+
+
+def test_a_scene_of_one_exposure_is_refused(scenes: Path) -> None:
+    (scenes / "scenes/a/1.png").unlink()
+    done = evaluate_scenes(scenes)
+    refused(scenes, done, f"{Path('scenes/a')} (--scenes) has one exposure, 0.png")
+
+
+def test_images_too_small_for_a_metric_are_named(scenes: Path) -> None:
+    for path in (*(scenes / "scenes/a").iterdir(), scenes / "first/a.png", scenes / "middle/a.png"):
+        save(path, np.zeros((43, 52), dtype=np.uint8))
+    done = evaluate_scenes(scenes)
+    refused(scenes, done, "a (--fused first): MEF-SSIM needs at least 44 x 44 pixels, found 43")
 
 
 def test_every_unreadable_file_is_named(folder: Path) -> None:
     (folder / "vis/VIS1.png").write_text("text")
     (folder / "mean/3.png").write_bytes(b"")
     vis, fused = Path("vis/VIS1.png"), Path("mean/3.png")
-    messages = (f"{vis} cannot be decoded", f"mean, 3: {fused} cannot be decoded")
+    messages = (f"{vis} cannot be decoded", f"3 (--fused mean): {fused} cannot be decoded")
     refuse(folder, *messages, workers=2)
 
 
@@ -132,9 +221,31 @@ def test_every_unreadable_file_is_named(folder: Path) -> None:
         (("--fused", "mean=visible"), 1, "--fused names a method twice"),
         (("--workers", "0"), 2, "expected a whole number from 1, found '0'"),
         (("--ir", "none"), 1, "none (--ir) does not exist"),
+        (("--scenes", "scenes"), 2, "--scenes cannot be combined with --ir and --vis"),
+        (("--metrics", "psnr"), 2, "invalid choice: 'psnr'"),
     ],
 )
 def test_wrong_arguments(folder: Path, extra: tuple[str, ...], status: int, message: str) -> None:
     done = evaluate(folder, *extra)
     assert done.returncode == status
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--ir", "ir"), "give the sources with --ir and --vis, or with --scenes"),
+        ((), "give the sources with --ir and --vis, or with --scenes"),
+        (("--scenes", "scenes", "--vis", "vis"), "--scenes cannot be combined with --vis"),
+        (
+            ("--scenes", "scenes", "--metrics", "mi", "mef_ssim", "scd"),
+            "mi, scd (--metrics) compare a result with two sources, not with the exposures",
+        ),
+    ],
+)
+def test_sources_are_pairs_or_scenes(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run(tmp_path, *arguments, "--fused", "mean=mean")
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from images import image_name, index_images, match_images, read_luma
+from images import (
+    image_name,
+    index_images,
+    index_scenes,
+    match_images,
+    read_luma,
+    scene_name,
+)
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
 COLOUR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])  # B, G, R
@@ -121,6 +129,52 @@ def test_many_missing_images_are_counted(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=re.escape(f"{tmp_path / 'no'} (--vis) does not exist")):
         index_images(tmp_path / "no", "--vis")
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:
+    names = ("b/over.jpg", "b/Under.PNG", "a.b/3.png", "a.b/1.png", "a.b/2.tif")
+    files = {name: touch(tmp_path / name) for name in names}
+    for name in ("b/.hidden.png", "b/notes.txt", ".cache/1.png", "README.txt", "sheet.png"):
+        touch(tmp_path / name)
+    assert list(index_scenes(tmp_path, "--scenes").items()) == [
+        ("a.b", [files["a.b/1.png"], files["a.b/2.tif"], files["a.b/3.png"]]),
+        ("b", [files["b/Under.PNG"], files["b/over.jpg"]]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (
+            "scenes/a/one.jpg",
+            r"a \(--scenes\) has one exposure, one\.jpg; a scene needs two or more",
+        ),
+        ("scenes/a/notes.txt", r"a \(--scenes\) has no exposure; a scene needs two or more"),
+        ("scenes/one.jpg", r"no scene in .* \(--scenes\); expected .*/<scene>/"),
+        ("scenes", r"scenes \(--scenes\) is no folder; expected .*/<scene>/"),
+    ],
+)
+def test_what_is_no_scene_is_refused(tmp_path: Path, file: str, message: str) -> None:
+    touch(tmp_path / file)
+    with pytest.raises(ValueError, match=message):
+        index_scenes(tmp_path / "scenes", "--scenes")
+
+
+def test_results_of_scenes_have_their_exact_names(tmp_path: Path) -> None:
+    path = touch(tmp_path / "vis_1.png")
+    find = partial(match_images, tmp_path, "--fused", named_by="--scenes", name_of=scene_name)
+    assert find(["vis_1"]) == {"vis_1": path}
+    with pytest.raises(ValueError, match=r"\(--fused\) has no image for 1 of --scenes"):
+        find(["1"])
+    touch(tmp_path / "1.png")
+    with pytest.raises(ValueError, match=r"\(--fused\) has images that --scenes lacks: vis_1\.png"):
+        find(["1"])
 
 
 def test_one_file_matches_one_name_whatever_it_is_called(tmp_path: Path) -> None:

@@ -8,13 +8,27 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from metrics import METRICS
-from metrics.luma import as_luma
+from metrics.luma import as_luma, round_luma
 
-IMAGES = arrays(np.uint8, st.tuples(st.just(3), st.integers(11, 16), st.integers(11, 16)))
+IMAGES = arrays(np.uint8, st.tuples(st.just(3), st.integers(11, 16), st.integers(11, 16))).map(
+    lambda images: images.repeat(4, axis=1).repeat(4, axis=2)  # MEF-SSIM needs 44 x 44
+)
+RANGES = {
+    "en": (0, 8),
+    "sd": (0, 127.5),
+    "sf": (0, 255 * 2**0.5),
+    "ag": (0, 255),
+    "mi": (0, 16),
+    "scd": (-2, 2),
+    "vif": (0, np.inf),
+    "qabf": (0, 0.9748),
+    "ssim": (-1, 1),
+    "mef_ssim": (0, 1),
+}
 
 
 def test_columns() -> None:
-    assert list(METRICS) == ["en", "mi", "ssim", "qabf"]
+    assert list(METRICS) == list(RANGES)
     assert all(metric.higher_is_better for metric in METRICS.values())
 
 
@@ -39,10 +53,15 @@ def test_order_of_sources_is_irrelevant(name: str, images: NDArray[np.uint8]) ->
 @pytest.mark.parametrize("name", METRICS)
 @given(IMAGES)
 def test_range(name: str, images: NDArray[np.uint8]) -> None:
-    low, high = {"en": (0, 8), "mi": (0, 16), "ssim": (-1, 1), "qabf": (0, 0.9748)}[name]
-    a, b, fused = images
+    low, high = RANGES[name]
+    a, b, fused = images.astype(np.float64)
     value = METRICS[name].function([a, b], fused)
-    if not (a.any() or b.any()) and name == "qabf":
+    flat = {
+        "vif": [a, b],
+        "scd": [a, b, fused - a, fused - b],
+        "qabf": [np.append(a, [b, 0 * b])],  # both black
+    }
+    if any(np.ptp(image) == 0 for image in flat.get(name, [])):
         assert np.isnan(value)
     else:
         assert low - 1e-9 <= value <= high + 1e-9
@@ -64,8 +83,13 @@ def test_what_is_no_luma_is_refused(images: list[NDArray[np.float64]], message: 
         as_luma(*images)
 
 
-@pytest.mark.parametrize("name", ["mi", "ssim", "qabf"])
+@pytest.mark.parametrize("name", [n for n, m in METRICS.items() if m.compares != "nothing"])
 def test_sizes_must_agree(name: str) -> None:
-    image = np.zeros((12, 16))
+    image = np.zeros((44, 48))
     with pytest.raises(ValueError, match="one size"):
         METRICS[name].function([image, image], image.T)
+
+
+def test_halves_are_rounded_upwards() -> None:
+    values = np.array([[0.0, 0.49, 0.5, 1.5, 2.5, 254.5, 255.0]])
+    np.testing.assert_array_equal(round_luma(values), [[0, 0, 1, 2, 3, 255, 255]])

@@ -17,7 +17,15 @@ from skimage.measure import shannon_entropy
 from skimage.metrics import structural_similarity
 
 from images import read_luma
-from metrics import entropy, mutual_information, qabf, ssim
+from metrics import (
+    average_gradient,
+    entropy,
+    mutual_information,
+    qabf,
+    spatial_frequency,
+    ssim,
+    standard_deviation,
+)
 
 SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 VIFB = Path(__file__).parents[3] / "shared" / "data" / "vifb"
@@ -50,13 +58,22 @@ def stretch(image: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(("pair", "method"), CASES)
 def test_published_values(pair: str, method: str) -> None:
-    """VIFB averages over R, G, B; it sums the two SSIMs; its MI is in nats of stretched images."""
+    """VIFB averages over R, G, B; it sums the two SSIMs; its MI is in nats of stretched images.
+
+    It takes SF of the three channels side by side.
+    """
     triples = list(zip(*images(pair, method), strict=True))
     en = np.mean([entropy(f) for _, _, f in triples])
+    sd = np.mean([standard_deviation(f) for _, _, f in triples])
+    sf = spatial_frequency(np.hstack([f for _, _, f in reversed(triples)]))  # R, G, B
+    ag = np.mean([average_gradient(f) for _, _, f in triples])
     mi = np.mean([mutual_information([stretch(a), stretch(b)], stretch(f)) for a, b, f in triples])
     similarity = np.mean([ssim([a, b], f) for a, b, f in triples])
     q = np.mean([qabf([a, b], f) for a, b, f in triples])
     assert en == pytest.approx(published(pair, method, "Entropy"), abs=1e-4)
+    assert sd == pytest.approx(published(pair, method, "Variance"), abs=5e-4)
+    assert sf == pytest.approx(published(pair, method, "Spatial_frequency"), abs=5e-4)
+    assert ag == pytest.approx(published(pair, method, "Avg_gradient"), abs=5e-5)
     assert mi * math.log(2) == pytest.approx(published(pair, method, "Mutinf"), abs=1e-4)
     assert 2 * similarity == pytest.approx(published(pair, method, "Ssim"), abs=1e-4)
     assert q == pytest.approx(published(pair, method, "Qabf"), abs=2e-4)  # its rule for gF = gA
