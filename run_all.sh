@@ -115,8 +115,22 @@ pytest() {
 
 # ---------------------------------------------------------------- folders
 
+# method_flags METHOD: put what it trains on in a moment into $data and what it fuses into $sources.
+method_flags() {
+    data=(--image_path "$demo/ir_vis/vis" --crop_size 64 --sampling crop --batch_size 1)
+    sources=(--ir "$demo/ir_vis/ir" --vis "$demo/ir_vis/vis")
+    case $1 in
+        DeepFuse_*)
+            data=(--image_path "$demo/exposures" --patches 8)
+            sources=(--scene_dir "$demo/exposures")
+            ;;
+        NestFuse_*) data+=(--ssim ssim) ;;
+    esac
+}
+
 check_method() {
-    local method=$1 home=$scratch/alone/$1 fused=$scratch/fused run
+    local method=$1 home=$scratch/alone/$1 fused=$scratch/fused run data sources
+    method_flags "$method"
     mkdir "$scratch/alone"
     # Without the user's own images and what commands wrote; with the data beside the repository
     # that some tests use if it is there.
@@ -129,13 +143,13 @@ check_method() {
         step "$method" types within "$method" mypy configs.py utils
         step "$method" tests within "$home" pytest
     fi
-    set -- --image_path "$demo/vis" --crop_size 64 --sampling crop --batch_size 1 --device cpu
-    step "$method" train within "$home" "$python" run_train.py "$@" --num_epochs 1
+    data+=(--device cpu)
+    step "$method" train within "$home" "$python" run_train.py "${data[@]}" --num_epochs 1
     run=$(echo "$home"/runs/*)
-    step "$method" resume within "$home" "$python" run_train.py "$@" --num_epochs 2 \
+    step "$method" resume within "$home" "$python" run_train.py "${data[@]}" --num_epochs 2 \
         --resume_path "$run"
-    step "$method" fuse within "$home" "$python" run_fusion.py \
-        --ir "$demo/ir" --vis "$demo/vis" --output "$fused" --device cpu
+    step "$method" fuse within "$home" "$python" run_fusion.py "${sources[@]}" \
+        --output "$fused" --device cpu
     step "$method" regression "$python" tools/regression.py "$method" \
         --fused "$fused" --run "$run" $update
     rm -rf -- "$scratch/alone" "$fused"
@@ -167,7 +181,7 @@ draw_demo() {
 
 cd -- "$(dirname -- "$0")" || die "cannot enter the repository"
 top=$PWD
-demo=$top/common_data/demo/ir_vis
+demo=$top/common_data/demo
 methods=(*_20[0-9][0-9])
 others=(benchmark common_data tests)
 passed=0 failed=0 skipped=0 table='' update=''

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from configs import HERE
 from models.fusion_strategy import STRATEGIES
 from utils.util_device import keep_freed_memory, set_threads
+from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
 from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
-from utils.utils import FlagParser, run_main
+from utils.utils import run_main
 
 RESULTS = HERE / "data_result"
 DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
@@ -23,7 +24,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = FlagParser(
         description="Fuse registered images with DenseFuse; the demo pairs if none are given."
     )
-    add_fusion_flags(parser)
+    add_fusion_flags(parser, "pair")
     method = parser.add_argument_group("DenseFuse")
     method.add_argument(
         "--strategy",

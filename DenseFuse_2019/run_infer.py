@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """`run_fusion.py` under its other documented name."""
 
 from run_fusion import main, parse_args

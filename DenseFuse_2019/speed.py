@@ -1,71 +1,40 @@
 """Measure training steps and fused pairs a second: `python speed.py` prints JSON."""
 
 import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models.DenseFuse import DenseFuse
 from utils.util_dataset import PhotoDataset
-from utils.util_device import (
-    PRECISIONS,
-    build_accelerator,
-    keep_freed_memory,
-    memory_format,
-    resolve_device,
-    set_threads,
-)
+from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion
-from utils.util_image import write_image
-from utils.util_loss import densefuse_loss, pixel_loss
-from utils.util_speed import Case, compare, plain_ssim, serve
-from utils.utils import FlagParser, positive_int, run_main
+from utils.util_loss import pixel_loss, reconstruction_loss
+from utils.util_speed import (
+    Case,
+    batches,
+    make_pair,
+    make_photographs,
+    measure,
+    parse_args,
+    plain_ssim,
+)
+from utils.utils import run_main
 
 BATCH, SIDE = 4, 256
-PAIR = (480, 640)  # height and width, pixels
+ABOUT = {
+    "method": "DenseFuse_2019",
+    "train": f"steps, batch {BATCH}, {SIDE}x{SIDE} gray, loading and loss included",
+    "fuse": "pairs, 640x480 gray, strategy addition",
+}
 STEPS = {"train": 2, "fuse": 3}  # a round
 
 
-def parse_args() -> argparse.Namespace:
-    """Return the settings."""
-    parser = FlagParser(description=f"Train on {BATCH} x {SIDE}x{SIDE} gray, fuse 640x480 pairs.")
-    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
-    parser.add_argument("--num_workers", type=int, default=1, help="loading processes, ours alone")
-    parser.add_argument("--precision", choices=tuple(PRECISIONS), default="fp32", help="ours alone")
-    parser.add_argument("--tile", type=int, help="pixels a side, 0 for whole images")
-    parser.add_argument("--rounds", type=positive_int, default=5, help="turns of the two forms")
-    parser.add_argument("--child", choices=("ours", "plain"), help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def make_photographs(folder: Path) -> list[Path]:
-    """Write 32 JPEG files of 640x480, smooth with some noise, and return their paths."""
-    random = np.random.default_rng(0)
-    paths = [folder / f"{index:02d}.jpg" for index in range(32)]
-    for path in paths:
-        coarse = (
-            random.random((PAIR[0] // 16, PAIR[1] // 16, 3)).repeat(16, axis=0).repeat(16, axis=1)
-        )
-        noise = random.normal(0, 8, (*PAIR, 3))
-        write_image(path, (255 * coarse + noise).clip(0, 255).astype(np.uint8))
-    return paths
-
-
-def batches(loader: DataLoader) -> Iterator[Tensor]:
-    """Yield batches without end."""
-    while True:
-        yield from loader
-
-
-def our_cases(args: argparse.Namespace, files: list[Path]) -> dict[str, Case]:
+def our_cases(args: argparse.Namespace, files: list[Path]) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
     accelerator = build_accelerator(resolve_device(args.device), args.precision, seed=0)
@@ -82,18 +51,18 @@ def our_cases(args: argparse.Namespace, files: list[Path]) -> dict[str, Case]:
 
     def train() -> None:
         batch = next(endless)
-        losses = densefuse_loss(model(batch), batch)
+        losses = reconstruction_loss(model(batch), batch)
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(losses["loss"])
         optimizer.step()
         losses["loss"].item()
 
     fusion = ImageFusion(device=args.device, tile=args.tile)
-    pair = _pair()
+    pair = make_pair()
     return {"train": train, "fuse": lambda: fusion.fuse(pair)}
 
 
-def plain_cases(args: argparse.Namespace, files: list[Path]) -> dict[str, Case]:
+def plain_cases(args: argparse.Namespace, files: list[Path]) -> Mapping[str, Case]:
     """Return the same steps plainly: NCHW, eager, 2-D SSIM windows, whole images."""
     device = resolve_device(args.device)
     model = DenseFuse().to(device)
@@ -109,7 +78,7 @@ def plain_cases(args: argparse.Namespace, files: list[Path]) -> dict[str, Case]:
         optimizer.step()
         loss.item()
 
-    pair = _pair()
+    pair = make_pair()
 
     @torch.no_grad()
     def fuse() -> np.ndarray:
@@ -121,30 +90,12 @@ def plain_cases(args: argparse.Namespace, files: list[Path]) -> dict[str, Case]:
     return {"train": train, "fuse": fuse}
 
 
-def _pair() -> list[np.ndarray]:
-    random = np.random.default_rng(1)
-    return [random.integers(0, 256, PAIR, dtype=np.uint8) for _ in range(2)]
-
-
 def main(args: argparse.Namespace) -> None:
     """Print the figures, or be a child that measures."""
-    set_threads(args.threads)
-    if args.child is None:
-        about = {
-            "method": "DenseFuse_2019",
-            "train": f"steps, batch {BATCH}, {SIDE}x{SIDE} gray, loading and loss included",
-            "fuse": "pairs, 640x480 gray, strategy addition",
-            "device": args.device,
-            "threads": torch.get_num_threads(),
-            "precision": args.precision,
-            "torch": str(torch.__version__),
-        }
-        print(json.dumps({"about": about, **compare(STEPS, sys.argv[1:], args.rounds)}, indent=2))
-        return
-    build = our_cases if args.child == "ours" else plain_cases
     with tempfile.TemporaryDirectory() as folder:
-        serve(build(args, make_photographs(Path(folder))), resolve_device(args.device))
+        files = make_photographs(Path(folder)) if args.child else []
+        measure(args, ABOUT, STEPS, lambda a: our_cases(a, files), lambda a: plain_cases(a, files))
 
 
 if __name__ == "__main__":
-    run_main(main, parse_args())
+    run_main(main, parse_args(f"Train on {BATCH} x {SIDE}x{SIDE} gray, fuse 640x480 pairs."))

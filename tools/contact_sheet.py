@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "common_data" / "demo"
 RESULTS = ("data_result/pair", "fusion_result")  # in a method's folder, the first that exists
+EXPOSURES_ONLY = ("DeepFuse_2017",)  # methods that do not fuse infrared
 CELL = (240, 320)  # height and width, pixels
 GAP = 8
 CAPTION = 28  # height of a line of text
@@ -30,7 +31,7 @@ def find_rows(methods: Sequence[str]) -> list[Row]:
     """Return what goes on the sheet; a result that a method has not made is None."""
     rows: list[Row] = [
         [("infrared", file), ("visible", DEMO / "ir_vis" / "vis" / file.name)]
-        + [(method, find_result(method, file.stem)) for method in methods]
+        + [(m, find_result(m, file.stem)) for m in methods if m not in EXPOSURES_ONLY]
         for file in sorted((DEMO / "ir_vis" / "ir").glob("*.png"))
     ]
     for scene in sorted(path for path in (DEMO / "exposures").glob("*") if path.is_dir()):

@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Fixtures: weights, a copy of the method, and its scripts called in this process."""
 
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from accelerate.state import AcceleratorState
 
 import run_fusion
 import run_train
-from tests.helpers import SHARED, near_identity
+from tests.helpers import SHARED
+from tests.method import near_identity
 from utils.util_checkpoint import save_weights
 from utils.utils import run_main
 
@@ -83,7 +85,7 @@ def train(
     """Call `run_train.py` in this process; its runs go to `tmp_path/runs`."""
     monkeypatch.setattr(run_train, "HERE", tmp_path)
     deterministic = torch.are_deterministic_algorithms_enabled()
-    monkeypatch.setattr(run_train, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr("utils.util_run.keep_freed_memory", lambda: None)
 
     def call(*arguments: object) -> Outcome:
         words = ["--device", "cpu", "--threads", "1", *(str(a) for a in arguments)]

@@ -1,4 +1,5 @@
-"""Pictures, weights and commands that the tests share."""
+# Identical copy: see check_copies.py; edit the source, run --fix.
+"""Pictures, commands and results that the tests share."""
 
 import os
 import shutil
@@ -11,8 +12,6 @@ import cv2
 import numpy as np
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-from models.DenseFuse import DenseFuse
 
 FOLDER = Path(__file__).resolve().parents[1]
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # the lab's data, absent elsewhere
@@ -63,19 +62,6 @@ def put_photos(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Pa
     return folder
 
 
-def near_identity(channels: int, noise: float = 0.01) -> DenseFuse:
-    """Return a network that nearly reproduces its input, through all of its weights."""
-    model = DenseFuse(channels)
-    generator = torch.Generator().manual_seed(channels)
-    with torch.no_grad():
-        for name, value in model.named_parameters():
-            value.copy_(noise * torch.randn(value.shape, generator=generator))
-            if value.ndim == 4 and ("conv" in name):
-                for channel in range(channels):
-                    value[channel, channel, 1, 1] += 1
-    return model.eval()
-
-
 def run_script(
     script: str,
     *arguments: object,
@@ -100,7 +86,8 @@ def quiet_environment() -> dict[str, str]:
 def copy_method(target: Path) -> Path:
     """Copy the method's code, so that a run leaves nothing in the repository."""
     leave = shutil.ignore_patterns(
-        "runs", "data_*", "tests", "weights", "__pycache__", ".*", "*.log", "run_scripts"
+        *("runs", "data_*", "fusion_*", "tests", "weights", "run_scripts"),
+        *("__pycache__", ".*", "*.log"),
     )
     return Path(shutil.copytree(FOLDER, target, ignore=leave))
 

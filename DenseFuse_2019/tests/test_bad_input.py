@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Bad input ends in one clear line and a non-zero exit status, never in a traceback."""
 
 from pathlib import Path
@@ -7,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.DenseFuse import DenseFuse
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, put_photos, run_script
+from tests.method import NAME, OTHER_FUSION, SMALL, build
 from tests.test_checkpoint import Trap
 
-TINY = ("--crop_size", 16, "--num_epochs", 1, "--batch_size", 4)
+TINY = (*SMALL, "--num_epochs", 1, "--batch_size", 4)
 
 
 @pytest.fixture
@@ -56,10 +57,10 @@ def test_one_source_alone(tmp_path: Path, fuse: Call) -> None:
     ir, vis = put_pair(tmp_path, "a")
     assert "--vis is missing" in fuse("--ir", ir).err
     assert "--ir is missing" in fuse("--vis", vis).err
-    for words in (["--images", ir], ["--images", ir, vis, "--ir", ir]):
-        outcome = fuse(*words)
-        assert outcome.status == 1
-        assert "--images takes two or more paths" in outcome.err
+    assert "--images takes two or more paths" in fuse("--images", ir).err
+    outcome = fuse("--images", ir, vis, "--ir", ir)
+    assert outcome.status == 1
+    assert "--ir and --images do not go together" in outcome.err
 
 
 def test_unmatched_stems(tmp_path: Path, fuse: Call) -> None:
@@ -172,7 +173,7 @@ def test_foreign_weights(tmp_path: Path, fuse: Call, train: Call, pair: list[obj
         train("--image_path", photos, *TINY, "--resume_path", foreign),
     ):
         assert outcome.status == 1
-        assert f"{foreign} is not DenseFuse's: it holds 2 entries (weight, bias" in outcome.err
+        assert f"{foreign} is not {NAME}'s: it holds 2 entries (weight, bias" in outcome.err
     assert not (tmp_path / "runs").exists()
     foreign.write_bytes(b"no checkpoint")
     assert fuse(*pair, "--weights", foreign).status == 1
@@ -181,7 +182,7 @@ def test_foreign_weights(tmp_path: Path, fuse: Call, train: Call, pair: list[obj
 
 def test_a_pickle_with_code(tmp_path: Path, fuse: Call, train: Call, pair: list[object]) -> None:
     trap, made = tmp_path / "trap.pth", tmp_path / "made"
-    torch.save({**DenseFuse().state_dict(), "extra": Trap(made)}, trap)
+    torch.save({**build().state_dict(), "extra": Trap(made)}, trap)
     photos = put_photos(tmp_path / "photos", 3)
     for outcome in (
         fuse(*pair, "--weights", trap),
@@ -220,12 +221,12 @@ def test_existing_output(tmp_path: Path, fuse: Call, pair: list[object]) -> None
     assert fuse(*pair).status == 0
     output = tmp_path / "out" / "fused.png"
     before = output.read_bytes()
-    outcome = fuse(*pair, "--strategy", "max")
+    outcome = fuse(*pair, *OTHER_FUSION)
     assert outcome.status == 1
     assert f"{output} exists" in outcome.err
     assert "--overwrite" in outcome.err
     assert output.read_bytes() == before
-    assert fuse(*pair, "--strategy", "max", "--overwrite").status == 0
+    assert fuse(*pair, *OTHER_FUSION, "--overwrite").status == 0
     assert output.read_bytes() != before
 
 
@@ -242,7 +243,7 @@ def test_source_as_output(tmp_path: Path, fuse: Call, pair: list[object]) -> Non
 def test_loss_that_is_not_finite(tmp_path: Path, train: Call, val: float) -> None:
     photos = put_photos(tmp_path / "photos", 8)
     flags = ("--lr", 1e30, "--val_fraction", val, "--batch_size", 8 if val else 2)
-    outcome = train("--image_path", photos, "--crop_size", 16, *flags)
+    outcome = train("--image_path", photos, *SMALL, *flags)
     assert outcome.status == 1
     place = "the validation of epoch 1" if val else "epoch 1, step 2"
     assert f"error: the loss is not finite in {place}: loss = " in outcome.err
@@ -251,7 +252,7 @@ def test_loss_that_is_not_finite(tmp_path: Path, train: Call, val: float) -> Non
     [run] = (tmp_path / "runs").iterdir()
     assert [p.name for p in (run / "checkpoints").iterdir()] == ["last.pth"]
     last = torch.load(run / "checkpoints" / "last.pth", weights_only=True)
-    assert all(value.abs().max() < 1 for value in last["model"].values())  # it is sound
+    assert all(value.abs().max() < 10 for value in last["model"].values())  # it is sound
 
 
 def test_more_images_typed_than_there_are(tmp_path: Path, train: Call) -> None:

@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Checkpoints: whole or not at all, and read without running code."""
 
 import errno
@@ -12,8 +13,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from models.DenseFuse import DenseFuse
 from tests.helpers import FOLDER, quiet_environment
+from tests.method import build
 from utils.util_checkpoint import (
     is_run_checkpoint,
     load_checkpoint,
@@ -36,7 +37,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_weights_carry_what_they_are(tmp_path: Path) -> None:
-    model = DenseFuse().to(memory_format=torch.channels_last)
+    model = build().to(memory_format=torch.channels_last)
     save_weights(tmp_path / "a.safetensors", model, {"seed": "7"})
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
         assert file.metadata() == {"seed": "7"}
@@ -134,9 +135,9 @@ def test_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes) -> 
 def test_truncated_file_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name.endswith("pth"):
-        save_checkpoint(path, DenseFuse().state_dict())
+        save_checkpoint(path, build().state_dict())
     else:
-        save_weights(path, DenseFuse(), {})
+        save_weights(path, build(), {})
     path.write_bytes(path.read_bytes()[:-5000])
     with pytest.raises(InputError, match=f"{name} is not a readable checkpoint"):
         load_checkpoint(path)
@@ -158,7 +159,7 @@ def test_a_run_is_told_from_weights() -> None:
     run = dict.fromkeys(keys)
     assert is_run_checkpoint(run)
     assert not is_run_checkpoint({"model": {}, "epoch": 3})
-    assert not is_run_checkpoint(DenseFuse().state_dict())
+    assert not is_run_checkpoint(build().state_dict())
 
 
 def test_random_states_come_back() -> None:

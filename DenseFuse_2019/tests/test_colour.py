@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Luma and chroma: BT.601, full range, R G B in that order."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Photographs become training samples, repeatably."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Every flag of both scripts means what it says."""
 
 import argparse
@@ -9,7 +10,8 @@ import pytest
 
 import configs
 import run_fusion
-from utils.utils import BooleanFlag, FlagParser
+from tests.method import DEFAULTS, FUSION_FLAGS, TRAIN_FLAGS, WRONG_FUSION
+from utils.util_flags import BooleanFlag, FlagParser
 
 Parse = Callable[[Sequence[str]], argparse.Namespace]
 
@@ -29,7 +31,7 @@ TRAIN = {
     "lr_schedule": ("cosine", "cosine"),
     "lr_decay": ("0.5", 0.5),
     "warmup_steps": ("7", 7),
-    "ssim": ("ms_ssim", "ms_ssim"),
+    **TRAIN_FLAGS,
     "ssim_weight": ("10", 10.0),
     "precision": ("bf16", "bf16"),
     "seed": ("9", 9),
@@ -53,7 +55,7 @@ FUSION = {
     "device": ("cpu", "cpu"),
     "tile": ("0", 0),
     "threads": ("1", 1),
-    "strategy": ("l1", "l1"),
+    **FUSION_FLAGS,
     "rgb_mode": ("channels", "channels"),
 }
 FLAGS = [(configs.parse_args, name, *case) for name, case in TRAIN.items()]
@@ -79,9 +81,7 @@ def test_documented_defaults() -> None:
     args = vars(configs.parse_args([]))
     documented = {
         "gray": True,
-        "train_num": 70000,
-        "batch_size": 2,
-        "num_epochs": 4,
+        **DEFAULTS,
         "lr": 1e-4,
         "num_workers": 0,
         "resume_path": None,
@@ -145,7 +145,7 @@ def test_color_of_fusing(words: str, value: bool) -> None:
         (run_fusion.parse_args, "--tile -1", "--tile"),
         (run_fusion.parse_args, "--threads -1", "--threads"),
         (run_fusion.parse_args, "--ir_range wide", "LO:HI"),
-        (run_fusion.parse_args, "--strategy sum", "invalid choice"),
+        (run_fusion.parse_args, WRONG_FUSION, "invalid choice"),
         (run_fusion.parse_args, "--no-gray", "unrecognized arguments"),
     ],
 )

@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Reading, writing and ranges of images."""
 
 import argparse

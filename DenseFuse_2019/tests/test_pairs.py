@@ -1,12 +1,12 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """Which files are fused with which, and what the result is called."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.helpers import picture, put
-from utils.util_pairs import find_pairs, misalignment, plan_jobs, strip_mark
+from utils.util_pairs import find_pairs, find_scenes, plan_jobs, strip_mark
 from utils.utils import InputError
 
 FLAGS = ["--vis", "--ir"]
@@ -124,20 +124,21 @@ def test_existing_results_and_sources_are_safe(tmp_path: Path) -> None:
         plan_jobs(pairs, places[0], True)
 
 
-def test_a_pair_shifted_by_a_twelfth_is_noticed() -> None:
-    scene = picture(3, 130, 280, channels=1)
-    visible, moved = scene[10:120, 20:260], scene[10:120, 40:280]
-    inverted = 255 - moved  # hot is dark: only edges agree
-    dx, dy = misalignment(visible, inverted)
-    assert abs(dx + 20) <= 2
-    assert abs(dy) <= 2
-    dx, _ = misalignment(np.dstack([moved] * 3), visible)
-    assert abs(dx - 20) <= 2
+def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.png", "a/x.jpg", "a/y.png", "a/z.png"):
+        put(tmp_path / "set" / name, picture(0))
+    (tmp_path / "set" / ".hidden").mkdir()
+    found = find_scenes(tmp_path / "set")
+    assert list(found) == ["a", "b"]
+    assert [p.name for p in found["b"]] == ["1.png", "2.png"]
+    assert find_scenes(tmp_path / "set" / "a") == {"a": found["a"]}
 
 
-def test_an_aligned_pair_is_not_complained_of() -> None:
-    scene = picture(3, 110, 240, channels=1)
-    assert misalignment(scene, 255 - scene) is None
-    assert misalignment(np.dstack([scene] * 3), scene.astype(np.uint16) * 200) is None
-    flat = np.full((30, 40), 9, np.uint8)
-    assert misalignment(flat, flat) is None
+def test_a_scene_with_one_exposure_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "set" / "a" / "1.png", picture(0))
+    with pytest.raises(
+        InputError, match=r"scene a in .*set \(--scene_dir\) has one exposure, 1\.p"
+    ):
+        find_scenes(tmp_path / "set")
+    with pytest.raises(InputError, match=r"no folder .*absent \(--scene_dir\)"):
+        find_scenes(tmp_path / "absent")

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
-from tests.helpers import near_identity, picture
+from tests.helpers import picture
+from tests.method import near_identity
 from utils.util_fusion import ImageFusion
 from utils.util_tile import tiles
 from utils.utils import InputError

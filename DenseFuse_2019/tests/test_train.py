@@ -1,3 +1,4 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
 """`run_train.py`: what it prints, learns and leaves behind."""
 
 import argparse
@@ -12,11 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import configs
 import run_train
-from models.DenseFuse import DenseFuse
 from tests.conftest import Call
 from tests.helpers import (
     copy_method,
-    near_identity,
     put_photos,
     run_script,
     runs_of,
@@ -24,12 +23,13 @@ from tests.helpers import (
     scalars,
     weights_of,
 )
+from tests.method import DEFAULTS, FOLDER_NAME, NAME, NETWORK, SMALL, near_identity
 from utils.util_fusion import ImageFusion
 from utils.util_train import build_scheduler
 from utils.util_weights import load_model
 from utils.utils import make_run_folder
 
-SMALL = ("--crop_size", 16, "--batch_size", 2)
+QUICK = (*SMALL, "--batch_size", 2)
 
 
 @pytest.fixture
@@ -40,13 +40,14 @@ def photos(tmp_path: Path) -> Path:
 def test_documented_output_and_files(tmp_path: Path, photos: Path) -> None:
     method = copy_method(tmp_path / "method")
     flags = ("--num_epochs", 2, "--device", "cpu", "--threads", 1)
-    done = run_script("run_train.py", "--image_path", photos, *SMALL, *flags, cwd=method)
+    done = run_script("run_train.py", "--image_path", photos, *QUICK, *flags, cwd=method)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
     rule = "==================hyper-parameters=================="
     expected = [
         *(rule, "----------data----------", f"image_path: [PosixPath('{photos}')]"),
-        *("gray_images: True", "train_num: 70000", "----------training----------"),
+        *("gray_images: True", f"train_num: {DEFAULTS['train_num']}"),
+        "----------training----------",
         *("device: cpu", "batch_size: 2", "num_epochs: 2", "num_workers: 0"),
         *("learning rate: 0.0001", "resume_path: None", rule),
         *("Device ready: cpu, processes: 1", "Loaded 6 images (5 to train on, 1 to validate on)"),
@@ -77,7 +78,7 @@ def test_documented_output_and_files(tmp_path: Path, photos: Path) -> None:
 
 
 def test_curves_and_pictures(tmp_path: Path, photos: Path, train: Call) -> None:
-    assert train("--image_path", photos, *SMALL, "--num_epochs", 2).status == 0
+    assert train("--image_path", photos, *QUICK, "--num_epochs", 2).status == 0
     [run] = runs_of(tmp_path)
     for name in ("loss", "pixel_loss", "ssim_loss"):
         for part in ("train", "val"):
@@ -93,7 +94,7 @@ def test_it_learns_and_its_weights_fuse(
     tmp_path: Path, photos: Path, train: Call, colour: str
 ) -> None:
     flags = ("--num_epochs", 6, "--lr", 2e-3, "--val_fraction", 0.2)
-    assert train("--image_path", photos, *SMALL, colour, *flags).status == 0
+    assert train("--image_path", photos, *QUICK, colour, *flags).status == 0
     [run] = runs_of(tmp_path)
     losses = scalars(run, "loss/val")
     assert losses[-1] < 0.9 * losses[0]
@@ -103,7 +104,7 @@ def test_it_learns_and_its_weights_fuse(
     assert ImageFusion(best, rgb_mode=mode, device="cpu").channels == channels
     with safe_open(best, "pt") as file:
         about = file.metadata()
-    assert about["method"] == "DenseFuse_2019"
+    assert about["method"] == FOLDER_NAME
     assert about["channels"] == str(channels)
     assert float(about["loss"]) == pytest.approx(min(losses), rel=1e-4)
     number = int(about["epoch"])
@@ -117,18 +118,19 @@ def test_default_number_is_an_upper_bound(
     tmp_path: Path, photos: Path, train: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(configs, "DEMO_PHOTOS", photos)
-    outcome = train("--crop_size", 16)
+    outcome = train(*SMALL)
     assert outcome.status == 0
     assert "Loaded 6 images" in outcome.out
-    assert "Epoch [4/4]" in outcome.err
-    outcome = train("--crop_size", 16, "--train_num", 4, "--num_epochs", 1)
+    epochs = DEFAULTS["num_epochs"]
+    assert f"Epoch [{epochs}/{epochs}]" in outcome.err
+    outcome = train(*SMALL, "--train_num", 4, "--num_epochs", 1)
     assert "Loaded 4 images (3 to train on, 1 to validate on)" in outcome.out
 
 
 def test_the_seed_decides(tmp_path: Path, photos: Path, train: Call) -> None:
     for seed in (0, 0, 1):
         flags = ("--num_epochs", 1, "--sampling", "crop", "--flip", "--seed", seed)
-        assert train("--image_path", photos, *SMALL, *flags).status == 0
+        assert train("--image_path", photos, *QUICK, *flags).status == 0
     first, again, other = (weights_of(run) for run in runs_of(tmp_path))
     assert same_weights(first, again)
     assert not same_weights(first, other)
@@ -136,7 +138,7 @@ def test_the_seed_decides(tmp_path: Path, photos: Path, train: Call) -> None:
 
 def test_silence_on_request(photos: Path, train: Call) -> None:
     flags = ("--num_epochs", 1, "--output", "False")
-    outcome = train("--image_path", photos, *SMALL, *flags)
+    outcome = train("--image_path", photos, *QUICK, *flags)
     assert outcome.status == 0
     assert "Epoch [" not in outcome.err
 
@@ -145,7 +147,7 @@ def test_weights_alone_start_a_new_run(
     tmp_path: Path, photos: Path, train: Call, gray_weights: Path
 ) -> None:
     flags = ("--num_epochs", 1, "--lr", 1e-12, "--resume_path", gray_weights)
-    outcome = train("--image_path", photos, *SMALL, *flags)
+    outcome = train("--image_path", photos, *QUICK, *flags)
     assert outcome.status == 0
     assert f"A new run starts from the weights of {gray_weights} (this repository's" in outcome.out
     [run] = runs_of(tmp_path)
@@ -158,21 +160,22 @@ def test_mixed_precision_leaves_the_loss_exact(
 ) -> None:
     seen: list[tuple[torch.dtype, bool]] = []
     inside: list[torch.dtype] = []
-    loss_of = run_train.densefuse_loss
+    loss_of = run_train.reconstruction_loss
 
     def watch(output: torch.Tensor, *others: object) -> dict[str, torch.Tensor]:
         seen.append((output.dtype, torch.is_autocast_enabled("cpu")))
         return loss_of(output, *others)
 
-    class Watched(DenseFuse):
-        def __init__(self, channels: int) -> None:
-            super().__init__(channels)
-            self.encoder.register_forward_hook(lambda *x: inside.append(x[2].dtype))
+    class Watched(NETWORK):
+        def __init__(self, *settings: object) -> None:
+            super().__init__(*settings)
+            first = next(m for m in self.encoder.modules() if isinstance(m, torch.nn.Conv2d))
+            first.register_forward_hook(lambda *x: inside.append(x[2].dtype))
 
-    monkeypatch.setattr(run_train, "densefuse_loss", watch)
-    monkeypatch.setattr(run_train, "DenseFuse", Watched)
+    monkeypatch.setattr(run_train, "reconstruction_loss", watch)
+    monkeypatch.setattr(run_train, NAME, Watched)
     flags = ("--num_epochs", 1, "--precision", "bf16")
-    assert train("--image_path", photos, *SMALL, *flags).status == 0
+    assert train("--image_path", photos, *QUICK, *flags).status == 0
     assert set(seen) == {(torch.float32, False)}
     assert torch.bfloat16 in inside
 
@@ -182,15 +185,15 @@ def test_every_epoch_has_its_own_order_and_crops(
     photos: Path, train: Call, monkeypatch: pytest.MonkeyPatch, sampling: str
 ) -> None:
     seen: list[torch.Tensor] = []
-    loss_of = run_train.densefuse_loss
+    loss_of = run_train.reconstruction_loss
 
     def watch(output: torch.Tensor, target: torch.Tensor, *others: object) -> object:
         seen.append(target)
         return loss_of(output, target, *others)
 
-    monkeypatch.setattr(run_train, "densefuse_loss", watch)
+    monkeypatch.setattr(run_train, "reconstruction_loss", watch)
     flags = ("--num_epochs", 2, "--val_fraction", 0, "--sampling", sampling)
-    assert train("--image_path", photos, *SMALL, *flags).status == 0
+    assert train("--image_path", photos, *QUICK, *flags).status == 0
     first, second = (torch.cat(seen[start : start + 3]).flatten(1) for start in (0, 3))
     assert not torch.equal(first, second)
     shared = sum(any(torch.equal(a, b) for b in second) for a in first)
@@ -239,7 +242,7 @@ def test_a_run_of_another_project_is_weights_alone(tmp_path: Path, train: Call) 
     torch.save({"model": near_identity(1).state_dict(), **parts}, tmp_path / "theirs.pth")
     photos = put_photos(tmp_path / "photos", 3)
     outcome = train(
-        "--image_path", photos, *SMALL, "--num_epochs", 1, "--resume_path", tmp_path / "theirs.pth"
+        "--image_path", photos, *QUICK, "--num_epochs", 1, "--resume_path", tmp_path / "theirs.pth"
     )
     assert outcome.status == 0
     assert "A new run starts from the weights" in outcome.out
@@ -259,7 +262,7 @@ def test_flags_that_cannot_be_met(
     tmp_path: Path, train: Call, flags: tuple[object, ...], message: str
 ) -> None:
     photos = put_photos(tmp_path / "photos", 3)
-    outcome = train(*("--device", "cpu", "--image_path", photos, *SMALL, "--num_epochs", 1, *flags))
+    outcome = train(*("--device", "cpu", "--image_path", photos, *QUICK, "--num_epochs", 1, *flags))
     assert outcome.status == 1
     assert message in outcome.err
     assert not (tmp_path / "runs").exists()

@@ -8,7 +8,8 @@ import torch
 
 from models.DenseFuse import DenseFuse
 from tests.conftest import Call
-from tests.helpers import FOLDER, near_identity, picture, put_pair
+from tests.helpers import FOLDER, picture, put_pair
+from tests.method import near_identity
 from utils.util_fusion import ImageFusion
 from utils.util_weights import AUTHORS, DESCRIBED, OURS, load_into, load_model
 from utils.utils import InputError

@@ -1,8 +1,10 @@
-"""The photographs that the auto-encoder learns to reconstruct (DenseFuse, Sec. III-C).
+# Identical copy: see check_copies.py; edit the source, run --fix.
+"""The photographs that an auto-encoder learns to reconstruct (DenseFuse, NestFuse).
 
 One kind of image is enough: training never fuses, it only asks that the decoder undo the encoder.
 """
 
+import argparse
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from utils.util_colour import LUMA
+from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
 from utils.util_image import list_images, read_image, to_unit
 from utils.utils import InputError
 
@@ -31,6 +34,8 @@ class PhotoDataset(Dataset[Tensor]):
         seed: Together with the epoch and the sample's index it decides crop and flip, whatever
             the number of workers and processes.
     """
+
+    unit = "images"
 
     def __init__(
         self,
@@ -99,6 +104,55 @@ def _scale(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(
         pixels, (width, height), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     )
+
+
+def add_photo_flags(data: argparse._ArgumentGroup, image_path: Path, train_num: int) -> None:
+    """Add the flags that `split_photos` reads, with these defaults."""
+    data.add_argument(
+        "--image_path",
+        type=Path,
+        nargs="+",
+        default=[image_path],
+        help="folders of photographs, such as MS-COCO's",
+    )
+    data.add_argument(
+        "--gray", action=BooleanFlag, default=True, help="train on the luma (1 channel), else RGB"
+    )
+    data.add_argument(
+        "--train_num",
+        action=TypedInt,
+        default=train_num,
+        help="images to use; the default is an upper bound",
+    )
+    data.add_argument(
+        "--val_fraction", type=fraction, default=0.05, help="share of them to validate on"
+    )
+    data.add_argument(
+        "--crop_size", type=positive_int, default=256, help="side of a sample, pixels"
+    )
+    data.add_argument(
+        "--sampling",
+        choices=("resize", "crop"),
+        default="resize",
+        help="scale whole images to that side, as the papers do, or cut squares out of them",
+    )
+    data.add_argument(
+        "--flip", action=BooleanFlag, default=False, help="mirror half of the samples"
+    )
+
+
+def split_photos(args: argparse.Namespace) -> tuple[PhotoDataset, PhotoDataset | None]:
+    """Return the photographs to train on, and those to validate on if any.
+
+    Raises:
+        InputError: see `choose_files`.
+    """
+    train_files, val_files = choose_files(
+        args.image_path, args.train_num, args.train_num_typed, args.val_fraction, args.seed
+    )
+    common = (args.gray, args.crop_size, args.sampling)
+    train_set = PhotoDataset(train_files, *common, flip=args.flip, seed=args.seed)
+    return train_set, PhotoDataset(val_files, *common) if val_files else None
 
 
 def choose_files(

@@ -1,15 +1,12 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
-"""Which files belong together, what their result is called, and whether they seem aligned."""
+"""Which files belong together, and what their result is called."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from utils.util_image import SUFFIXES, Array, list_images
+from utils.util_image import SUFFIXES, list_images
 from utils.utils import InputError, warn
 
 # IR1, ir_a and 1ir, a_ir: a mark at either end of a stem, cut off by a separator or a digit.
@@ -17,19 +14,18 @@ MARKS = {
     "--ir": "ir|infrared|thermal|lwir|inf",
     "--vis": "vis|vi|visible|rgb",
 }
-ALIGNED_SIDE = 128  # pixels: the size at which alignment is judged
-MIN_SHIFT = 4  # pixels of those: a smaller shift is not reported
-MAX_SHARE = 6  # shifts of up to a sixth of a side are looked for
-MIN_CORRELATION = 0.3  # the best shift's correlation coefficient, to be reported
-MIN_GAIN = 1.3  # the best shift's correlation over that of no shift, to be reported
 
 
 @dataclass(frozen=True)
 class FusionJob:
-    """Registered sources, the first of which decides the depth, and where to write."""
+    """Registered sources, the first of which decides the depth, and where to write.
+
+    `kind` is `pair` (visible and infrared), `exposures` or `images` (any that are registered).
+    """
 
     sources: tuple[Path, ...]
     output: Path
+    kind: str = "images"
 
 
 def find_pairs(
@@ -68,6 +64,30 @@ def find_pairs(
     return {name: tuple(names[name] for names in found) for name in sorted(common)}
 
 
+def pairs_in(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the visible and infrared images in `vis/` and `ir/` of a folder."""
+    return find_pairs([folder / "vis", folder / "ir"], ["--vis", "--ir"])
+
+
+def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path, ...]]:
+    """Return the exposures of each scene: of the folders in a folder, or of the folder itself.
+
+    Raises:
+        InputError: no folder, no scene, or a scene with fewer than two exposures.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder} ({flag})")
+    inner = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    scenes = {scene.name: tuple(list_images(scene, flag)) for scene in inner or [folder.resolve()]}
+    for name, files in scenes.items():
+        if len(files) < 2:
+            raise InputError(
+                f"scene {name} in {folder} ({flag}) has one exposure, {files[0].name}; "
+                "at least two are needed"
+            )
+    return scenes
+
+
 def strip_mark(stem: str, flag: str) -> str:
     """Return a stem without the mark of its modality: `VIS1`, `1_vis` and `1` give `1`."""
     marks = MARKS.get(flag)
@@ -88,13 +108,16 @@ def _by_name(folder: Path, flag: str) -> dict[str, Path]:
     return names
 
 
-def plan_jobs(pairs: dict[str, tuple[Path, ...]], output: Path, overwrite: bool) -> list[FusionJob]:
+def plan_jobs(
+    pairs: dict[str, tuple[Path, ...]], output: Path, overwrite: bool, kind: str = "images"
+) -> list[FusionJob]:
     """Return what to fuse and where to write it.
 
     Args:
         pairs: From `find_pairs`.
         output: A file if its suffix is an image's and there is one pair, else a folder.
         overwrite: Existing results may be replaced.
+        kind: Of the sources.
 
     Raises:
         InputError: results exist and may not be replaced, or would replace a source.
@@ -102,9 +125,9 @@ def plan_jobs(pairs: dict[str, tuple[Path, ...]], output: Path, overwrite: bool)
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         if len(pairs) > 1:
             raise InputError(f"--output {output} is one file for {len(pairs)} pairs; give a folder")
-        jobs = [FusionJob(sources, output) for sources in pairs.values()]
+        jobs = [FusionJob(sources, output, kind) for sources in pairs.values()]
     else:
-        jobs = [FusionJob(sources, output / f"{name}.png") for name, sources in pairs.items()]
+        jobs = [FusionJob(sources, output / f"{name}.png", kind) for name, sources in pairs.items()]
     existing = [job.output for job in jobs if job.output.exists()]
     if existing and not overwrite:
         raise InputError(
@@ -115,45 +138,3 @@ def plan_jobs(pairs: dict[str, tuple[Path, ...]], output: Path, overwrite: bool)
         if any(job.output.resolve() == source.resolve() for source in job.sources):
             raise InputError(f"--output {job.output} is one of the sources")
     return jobs
-
-
-def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
-    """Return a shift (dx, dy) in pixels by which `second` probably lies off `first`.
-
-    Both are shrunk to at most 128 pixels a side and reduced to edge strength, which survives a
-    change of modality. Of their circular cross-correlation, taken by FFT, the best shift of up to
-    a sixth of a side is reported if it is at least 4 of those pixels, correlates by 0.3 or more,
-    and 1.3 times as well as no shift. That takes a few milliseconds and catches about two thirds
-    of the shifts by a twelfth of the width; sub-pixel errors, rotation and parallax go unseen.
-
-    Args:
-        first: (H, W) or (H, W, 3), any type.
-        second: Likewise, of the same size.
-    """
-    height, width = first.shape[:2]
-    scale = ALIGNED_SIDE / max(height, width)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    edges = [_edge_strength(image, size) for image in (first, second)]
-    spectrum = np.fft.rfft2(edges[1]) * np.conj(np.fft.rfft2(edges[0]))
-    correlation = np.fft.fftshift(np.fft.irfft2(spectrum, s=edges[0].shape))
-    middle, reach = np.array(correlation.shape) // 2, np.array(correlation.shape) // MAX_SHARE
-    near = correlation[tuple(slice(m - r, m + r + 1) for m, r in zip(middle, reach, strict=True))]
-    dy, dx = np.array(np.unravel_index(int(near.argmax()), near.shape)) - reach
-    least = max(
-        MIN_GAIN * correlation[tuple(middle)],
-        MIN_CORRELATION * np.linalg.norm(edges[0]) * np.linalg.norm(edges[1]),
-    )
-    if max(abs(dx), abs(dy)) < MIN_SHIFT or near.max() <= least:
-        return None
-    return round(dx / scale), round(dy / scale)
-
-
-def _edge_strength(image: Array, size: tuple[int, int]) -> Array:
-    """Return zero-mean, windowed edge strength at `size` (width, height)."""
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    gray = small.mean(axis=2) if small.ndim == 3 else small
-    gray = cv2.GaussianBlur(gray, (0, 0), 1.0)
-    strength = np.hypot(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
-    strength = np.sqrt(strength)  # a few hot edges shall not outweigh the rest
-    window = np.outer(np.hanning(size[1]), np.hanning(size[0]))
-    return (strength - strength.mean()) * window

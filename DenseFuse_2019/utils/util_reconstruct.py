@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from utils.util_colour import LUMA
 from utils.util_device import keep_freed_memory, set_threads
+from utils.util_flags import FlagParser, positive_int
 from utils.util_fusion import ImageFusion
 from utils.util_image import list_images, read_image, to_unit
-from utils.utils import FlagParser, positive_int, run_main
+from utils.utils import run_main
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

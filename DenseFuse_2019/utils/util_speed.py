@@ -6,26 +6,123 @@ as a child, once to run the cases as they ship and once plainly (NCHW, eager, de
 the parent asks the two in turn, so that a machine whose speed drifts treats both alike.
 """
 
+import argparse
 import json
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from utils.util_device import PRECISIONS, resolve_device, set_threads
+from utils.util_flags import FlagParser, positive_int
+from utils.util_image import Array, write_image
+
 MATRIX_SIDE = 4096  # of the matrix product that stands for what the machine can do
 Case = Callable[[], object]
 
 
+PAIR = (480, 640)  # height and width of what is fused, pixels
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def parse_args(description: str) -> argparse.Namespace:
+    """Return the settings of a `speed.py`."""
+    parser = FlagParser(description=description)
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda, cuda:N or mps")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for one a core")
+    parser.add_argument("--num_workers", type=int, default=1, help="loading processes, ours alone")
+    parser.add_argument("--precision", choices=tuple(PRECISIONS), default="fp32", help="ours alone")
+    parser.add_argument("--tile", type=int, help="pixels a side, 0 for whole images")
+    parser.add_argument("--rounds", type=positive_int, default=5, help="turns of the two forms")
+    parser.add_argument("--child", choices=("ours", "plain"), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure(
+    args: argparse.Namespace,
+    about: Mapping[str, str],
+    steps: Mapping[str, int],
+    ours: Callable[[argparse.Namespace], Mapping[str, Case]],
+    plain: Callable[[argparse.Namespace], Mapping[str, Case]],
+) -> None:
+    """Print the figures as JSON, or be a child that measures.
+
+    Args:
+        args: From `parse_args`.
+        about: The method's name and what each case is.
+        steps: Steps a round of each case.
+        ours: Makes the cases as they ship.
+        plain: Makes the same cases plainly.
+    """
+    set_threads(args.threads)
+    if args.child is not None:
+        serve((ours if args.child == "ours" else plain)(args), resolve_device(args.device))
+        return
+    machine = {
+        "device": args.device,
+        "threads": torch.get_num_threads(),
+        "precision": args.precision,
+        "torch": str(torch.__version__),
+    }
+    found = compare(steps, sys.argv[1:], args.rounds)
+    print(json.dumps({"about": {**about, **machine}, **found}, indent=2))
+
+
+def make_photographs(folder: Path) -> list[Path]:
+    """Write 32 JPEG files of 640x480, smooth with some noise, and return their paths."""
+    random = np.random.default_rng(0)
+    paths = [folder / f"{index:02d}.jpg" for index in range(32)]
+    for path in paths:
+        coarse = (
+            random.random((PAIR[0] // 16, PAIR[1] // 16, 3)).repeat(16, axis=0).repeat(16, axis=1)
+        )
+        noise = random.normal(0, 8, (*PAIR, 3))
+        write_image(path, (255 * coarse + noise).clip(0, 255).astype(np.uint8))
+    return paths
+
+
+def make_pair(size: tuple[int, int] = PAIR) -> list[Array]:
+    """Return two gray images of noise, (H, W) each."""
+    random = np.random.default_rng(1)
+    return [random.integers(0, 256, size, dtype=np.uint8) for _ in range(2)]
+
+
+def batches(loader: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Yield batches without end."""
+    while True:
+        yield from loader
+
+
 def plain_ssim(output: Tensor, target: Tensor) -> Tensor:
     """Return SSIM averaged over a batch in its plain form: five convolutions with 2-D windows."""
+    luminance, structure = _plain_maps(output, target)
+    return (luminance * structure).mean()
+
+
+def plain_ms_ssim(output: Tensor, target: Tensor) -> Tensor:
+    """Return MS-SSIM averaged over a batch in its plain form, as `plain_ssim`."""
+    result = output.new_ones(output.shape[0])
+    for scale, weight in enumerate(MS_SSIM_WEIGHTS):
+        luminance, structure = _plain_maps(output, target)
+        last = scale == len(MS_SSIM_WEIGHTS) - 1
+        factor = (luminance * structure if last else structure).mean(dim=(1, 2, 3))
+        result = result * factor.relu() ** weight
+        output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
+    return result.mean()
+
+
+def _plain_maps(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the luminance and the contrast-structure factor at every valid position."""
     offsets = torch.arange(11, device=output.device, dtype=output.dtype) - 5
     line = torch.exp(-offsets.square() / (2 * 1.5**2))
     window = torch.outer(line, line) / line.sum() ** 2
@@ -40,7 +137,7 @@ def plain_ssim(output: Tensor, target: Tensor) -> Tensor:
     var_y = blur(target * target) - mean_y**2
     cov = blur(output * target) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
-    return (luminance * (2 * cov + 0.03**2) / (var_x + var_y + 0.03**2)).mean()
+    return luminance, (2 * cov + 0.03**2) / (var_x + var_y + 0.03**2)
 
 
 def matrix_product(device: torch.device) -> float:

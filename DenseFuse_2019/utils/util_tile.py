@@ -3,12 +3,13 @@
 
 Each tile is computed with a halo of at least the network's receptive radius, so that every pixel
 that is kept has seen the same neighbourhood as in the whole image. At the image's true border
-there is no halo, and the network's own padding acts as it does on the whole image.
+there is no halo, and the network's own padding acts as it does on the whole image. Where a network
+pools, tiles and halos are multiples of its stride, so that all tiles pool the same squares.
 """
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ from utils.util_image import Array, from_unit, to_unit
 from utils.utils import InputError
 
 TILE = {"cpu": 256, "cuda": 1024, "mps": 1024}  # pixels; on a CPU small maps are fastest
+
+
+FusePlanes = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def _spans(length: int, side: int, halo: int) -> Iterator[tuple[slice, slice, sl
 class TiledFusion(ABC):
     """Fuse registered images of any size within the memory of one tile.
 
-    A method gives its network in `fuse_planes` and its receptive radius in `halo`.
+    A method gives its network in `fuse_planes`; if that needs something of the whole image, it is
+    gathered in `fuser`.
 
     Args:
         device: Where to compute.
@@ -72,6 +77,9 @@ class TiledFusion(ABC):
         stretch: `none` clips the result to [0, 1]; `minmax` maps its least and greatest value
             to 0 and 1, as the authors' programs did when they saved.
     """
+
+    stride = 1  # pixels: of the network's coarsest scale
+    min_side = 2  # pixels: a smaller image is mirrored up to it, and cut back
 
     def __init__(
         self,
@@ -84,14 +92,19 @@ class TiledFusion(ABC):
     ) -> None:
         self.device = device
         self.channels = channels
-        self.halo = halo
-        self.tile = TILE[device.type] if tile is None else tile
+        self.halo = _round_up(halo, self.stride)
+        side = TILE[device.type] if tile is None else tile
+        self.tile = max(_round_up(side, self.stride), self.min_side) if side else 0
         self.color = color
         self.stretch = stretch
 
     @abstractmethod
     def fuse_planes(self, planes: Tensor) -> Tensor:
         """Fuse a tile: (N, C, H, W) in [0, 1] to (1, C, H, W), neither clipped nor stretched."""
+
+    def fuser(self, sources: Sequence[Array]) -> FusePlanes:
+        """Return what fuses the tiles of these sources: `fuse_planes`, unless overridden."""
+        return self.fuse_planes
 
     @torch.inference_mode()
     def fuse(self, sources: Sequence[Array]) -> Array:
@@ -109,6 +122,9 @@ class TiledFusion(ABC):
         """
         _check(sources)
         height, width = sources[0].shape[:2]
+        if min(height, width) < self.min_side:
+            below, right = (max(0, self.min_side - side) for side in (height, width))
+            return self.fuse([_mirror(s, below, right) for s in sources])[:height, :width]
         low, high = self._bounds(sources) if self.stretch == "minmax" else (0.0, 1.0)
         in_colour = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
         result = np.empty((height, width, 3) if in_colour else (height, width), sources[0].dtype)
@@ -120,15 +136,23 @@ class TiledFusion(ABC):
 
     def _fused_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor], Tensor]]:
         """Yield each tile, its sources as (1, 1 or 3, h, w) and its fused planes."""
+        fuse_planes = self.fuser(sources)
+        for tile, images in self.source_tiles(sources):
+            yield tile, images, fuse_planes(self.planes(images))
+
+    def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
+        """Yield each tile and its sources, (1, 1 or 3, h, w) in [0, 1]."""
         height, width = sources[0].shape[:2]
         for tile in tiles(height, width, self.tile, self.halo):
-            images = [self._tensor(source[tile.read]) for source in sources]
-            if self.channels == 1:
-                planes = torch.cat([luma(image) for image in images])
-            else:
-                planes = torch.cat([image.expand(-1, 3, -1, -1) for image in images])
-            planes = planes.contiguous(memory_format=memory_format(self.device))
-            yield tile, images, self.fuse_planes(planes)
+            yield tile, [self._tensor(source[tile.read]) for source in sources]
+
+    def planes(self, images: Sequence[Tensor]) -> Tensor:
+        """Return what the network takes of N sources, (1, 1 or 3, h, w): (N, C, h, w)."""
+        if self.channels == 1:
+            planes = torch.cat([luma(image) for image in images])
+        else:
+            planes = torch.cat([image.expand(-1, 3, -1, -1) for image in images])
+        return planes.contiguous(memory_format=memory_format(self.device))
 
     def _tensor(self, pixels: Array) -> Tensor:
         image = torch.from_numpy(to_unit(pixels)).to(self.device)
@@ -149,6 +173,14 @@ class TiledFusion(ABC):
             return luma(fused)
         colour_sources = [image for image in images if image.shape[1] == 3]
         return recolour(fused, colour_sources) if self.channels == 1 else fused
+
+
+def _round_up(length: int, stride: int) -> int:
+    return -(-length // stride) * stride
+
+
+def _mirror(pixels: Array, below: int, right: int) -> Array:
+    return np.pad(pixels, [(0, below), (0, right), (0, 0)][: pixels.ndim], mode="symmetric")
 
 
 def _check(sources: Sequence[Array]) -> None:

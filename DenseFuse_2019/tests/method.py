@@ -1,0 +1,35 @@
+"""What the tests that methods share need to know of this one."""
+
+import torch
+
+from models.DenseFuse import DenseFuse
+
+NAME = "DenseFuse"
+FOLDER_NAME = "DenseFuse_2019"
+NETWORK = DenseFuse
+DEFAULTS = {"train_num": 70000, "batch_size": 2, "num_epochs": 4}
+
+SMALL = ("--crop_size", 16)  # trains fast
+INTERRUPTED = ("--crop_size", 112)  # trains long enough to be interrupted
+TRAIN_FLAGS = {"ssim": ("ms_ssim", "ms_ssim")}  # each with its words and their meaning
+FUSION_FLAGS = {"strategy": ("l1", "l1")}
+OTHER_FUSION = ("--strategy", "max")  # changes the result
+WRONG_FUSION = "--strategy sum"
+
+
+def build(channels: int = 1) -> DenseFuse:
+    """Return a fresh network."""
+    return DenseFuse(channels)
+
+
+def near_identity(channels: int, noise: float = 0.01) -> DenseFuse:
+    """Return a network that nearly reproduces its input, through all of its weights."""
+    model = DenseFuse(channels)
+    generator = torch.Generator().manual_seed(channels)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.copy_(noise * torch.randn(value.shape, generator=generator))
+            if value.ndim == 4 and ("conv" in name):
+                for channel in range(channels):
+                    value[channel, channel, 1, 1] += 1
+    return model.eval()
