@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.util_dataset import add_photo_flags
-from utils.util_flags import BooleanFlag, FlagParser, add_training_flags
+from utils.util_flags import BooleanFlag, FlagParser, add_training_flags, natural_float
 
 HERE = Path(__file__).resolve().parent
 DEMO_PHOTOS = HERE.parent / "common_data" / "demo" / "ir_vis" / "vis"
@@ -22,7 +22,10 @@ def build_parser() -> FlagParser:
         "--ssim", choices=("ssim", "ms_ssim"), default="ssim", help="structural loss (Eq. 9)"
     )
     training.add_argument(
-        "--ssim_weight", type=float, default=100.0, help="lambda of the structural loss (Eq. 7)"
+        "--ssim_weight",
+        type=natural_float,
+        default=100.0,
+        help="lambda of the structural loss (Eq. 7)",
     )
     parser.add_argument_group("console").add_argument(
         "--output", action=BooleanFlag, default=True, help="show progress"

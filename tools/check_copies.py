@@ -15,10 +15,10 @@ HEADER = "# Identical copy: see check_copies.py; edit the source, run --fix."
 SUFFIXES = (".py", ".sh")
 MAX_LIKENESS = 0.8  # share of equal lines, from which two files need a declaration
 
-SHARED = ("DenseFuse_2019",)
+SHARED = ("DenseFuse_2019", "NestFuse_2020")
 AUTO_ENCODERS = SHARED
 COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those of its copies
-    "run_infer.py": SHARED,
+    "run_infer.py": ("DenseFuse_2019",),
     "tests/conftest.py": SHARED,
     "tests/helpers.py": SHARED,
     "tests/test_align.py": SHARED,
@@ -32,6 +32,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "tests/test_pairs.py": SHARED,
     "tests/test_pipeline.py": AUTO_ENCODERS,
     "tests/test_resume.py": AUTO_ENCODERS,
+    "tests/test_speed.py": AUTO_ENCODERS,
     "tests/test_train.py": AUTO_ENCODERS,
     "utils/util_align.py": SHARED,
     "utils/util_checkpoint.py": SHARED,

@@ -167,7 +167,7 @@ def test_a_checkpoint_elsewhere_goes_on_in_a_new_run(tmp_path: Path, train: Call
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
     data = put_photos(tmp_path / "photos", 12)
     flags = ["--image_path", data, *SMALL, "--sampling", "crop", "--flip"]
-    flags += ["--val_fraction", 0.34, "--lr", 1e-3, "--device", "cpu", "--threads", 1]
+    flags += ["--val_fraction", 0.34, "--lr", 1e-4, "--device", "cpu", "--threads", 1]
     assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
     [single] = runs_of(tmp_path)
 

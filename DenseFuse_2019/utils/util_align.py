@@ -64,7 +64,8 @@ def align_exposures(images: Sequence[Array]) -> tuple[list[Array], list[tuple[in
 
     The shifts are those of OpenCV's AlignMTB (Ward, "Fast, Robust Image Registration for
     Compositing High Dynamic Range Photographs from Handheld Exposures", 2003): whole pixels, about
-    a sixteenth of the shorter side at most, without rotation.
+    a sixteenth of the shorter side at most, without rotation. Images that are mostly black or
+    burnt out stay where they are.
 
     Args:
         images: Two or more, (H, W) or (H, W, 3), of one size.
@@ -75,9 +76,7 @@ def align_exposures(images: Sequence[Array]) -> tuple[list[Array], list[tuple[in
     grays = [np.rint(255 * to_unit(np.atleast_3d(image)).mean(axis=2)) for image in images]
     middle = int(np.argsort([gray.mean() for gray in grays])[len(images) // 2])
     levels = [gray.astype(np.uint8) for gray in grays]
-    halvings = math.log2(min(images[0].shape[:2]) / COARSEST_SIDE)
-    aligner = cv2.createAlignMTB(max_bits=max(1, min(6, int(halvings))))
-    shifts = [aligner.calculateShift(levels[middle], level) for level in levels]
+    shifts = [_shift(levels[middle], level) for level in levels]
     height, width = images[0].shape[:2]
     columns, rows = ([shift[axis] for shift in shifts] for axis in (0, 1))
     left, right = max(*columns, 0), width + min(*columns, 0)
@@ -86,4 +85,20 @@ def align_exposures(images: Sequence[Array]) -> tuple[list[Array], list[tuple[in
         image[top - dy : bottom - dy, left - dx : right - dx]
         for image, (dx, dy) in zip(images, shifts, strict=True)
     ]
-    return cut, [(int(dx), int(dy)) for dx, dy in shifts]
+    return cut, shifts
+
+
+def _shift(reference: Array, image: Array) -> tuple[int, int]:
+    """Return the (dx, dy) that brings an image onto the reference, uint8 (H, W) each.
+
+    None is found in images that are mostly black or burnt out, where AlignMTB does not even bring
+    an image onto itself, and in tiny ones.
+    """
+    halvings = math.log2(min(reference.shape) / COARSEST_SIDE)
+    if halvings < 1:
+        return 0, 0
+    aligner = cv2.createAlignMTB(max_bits=min(6, int(halvings)))
+    if any(aligner.calculateShift(x, x) != (0, 0) for x in (reference, image)):
+        return 0, 0
+    dx, dy = aligner.calculateShift(reference, image)
+    return int(dx), int(dy)

@@ -113,6 +113,14 @@ def positive_float(text: str) -> float:
     return value
 
 
+def natural_float(text: str) -> float:
+    """Return a finite number of at least 0 (an argparse type)."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number of at least 0")
+    return value
+
+
 def fraction(text: str) -> float:
     """Return a share in [0, 1) (an argparse type)."""
     value = float(text)
@@ -159,7 +167,7 @@ def add_training_flags(
         help="times --lr_decay each epoch, to 0 over the run, or none",
     )
     training.add_argument(
-        "--lr_decay", type=float, default=0.9, help="factor an epoch of the step schedule"
+        "--lr_decay", type=natural_float, default=0.9, help="factor an epoch of the step schedule"
     )
     training.add_argument(
         "--warmup_steps", type=natural_int, default=0, help="steps of linear increase"

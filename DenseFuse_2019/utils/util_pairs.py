@@ -128,6 +128,16 @@ def plan_jobs(
         jobs = [FusionJob(sources, output, kind) for sources in pairs.values()]
     else:
         jobs = [FusionJob(sources, output / f"{name}.png", kind) for name, sources in pairs.items()]
+    check_outputs(jobs, overwrite)
+    return jobs
+
+
+def check_outputs(jobs: Sequence[FusionJob], overwrite: bool) -> None:
+    """Refuse results that exist and may not be replaced, or that would replace a source.
+
+    Raises:
+        InputError: see above.
+    """
     existing = [job.output for job in jobs if job.output.exists()]
     if existing and not overwrite:
         raise InputError(
@@ -137,4 +147,3 @@ def plan_jobs(
     for job in jobs:
         if any(job.output.resolve() == source.resolve() for source in job.sources):
             raise InputError(f"--output {job.output} is one of the sources")
-    return jobs

@@ -124,7 +124,8 @@ def jobs_from_flags(
     if not names:
         jobs = []
         for folder, output in defaults:
-            pairs = not hasattr(args, "scene_dir") or (folder / "vis").is_dir()
+            both = hasattr(args, "ir") and hasattr(args, "scene_dir")
+            pairs = (folder / "vis").is_dir() if both else hasattr(args, "ir")
             found = pairs_in(folder) if pairs else find_scenes(folder)
             kind = "pair" if pairs else "exposures"
             jobs += plan_jobs(found, args.output or output, overwrite, kind)

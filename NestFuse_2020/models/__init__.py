@@ -1,0 +1,1 @@
+"""NestFuse's network and fusion strategies."""

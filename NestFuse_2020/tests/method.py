@@ -1,0 +1,48 @@
+"""What the tests that methods share need to know of this one."""
+
+import torch
+
+from models.NestFuse_2020 import NestFuse
+
+NAME = "NestFuse"
+FOLDER_NAME = "NestFuse_2020"
+NETWORK = NestFuse
+DEFAULTS = {"train_num": 10000, "batch_size": 4, "num_epochs": 10}
+
+SMALL = ("--crop_size", 16, "--ssim", "ssim")  # trains fast
+INTERRUPTED = ("--crop_size", 24, "--ssim", "ssim")  # trains long enough to be interrupted
+TRAIN_FLAGS = {  # each with its words and their meaning
+    "ssim": ("ssim", "ssim"),
+    "deepsupervision": ("True", True),
+    "variant": ("described", "described"),
+}
+FUSION_FLAGS = {
+    "spatial": ("sum", "sum"),
+    "channel": ("nuclear", "nuclear"),
+    "attention": ("spatial", "spatial"),
+}
+OTHER_FUSION = ("--attention", "spatial")  # changes the result
+WRONG_FUSION = "--channel sum"
+
+
+def build(channels: int = 1) -> NestFuse:
+    """Return a fresh network."""
+    return NestFuse(channels)
+
+
+def near_identity(channels: int, noise: float = 0.1, described: bool = False) -> NestFuse:
+    """Return a network that nearly reproduces its input, through all of its weights.
+
+    The first channels of every layer are handed on, at all scales, and noise is added whose
+    effect does not grow with the number of inputs.
+    """
+    model = NestFuse(channels, described=described)
+    generator = torch.Generator().manual_seed(channels)
+    with torch.no_grad():
+        for value in model.parameters():
+            inputs = value[0].numel() if value.ndim == 4 else 100
+            value.copy_(noise / inputs**0.5 * torch.randn(value.shape, generator=generator))
+            if value.ndim == 4:
+                for channel in range(channels):
+                    value[channel, channel, value.shape[2] // 2, value.shape[3] // 2] += 1
+    return model.eval()

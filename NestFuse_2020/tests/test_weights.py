@@ -1,0 +1,166 @@
+"""Weights in every published form, told apart and computing the same."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.NestFuse_2020 import NestFuse
+from tests.conftest import Call
+from tests.helpers import picture, put_pair
+from tests.method import near_identity
+from utils.util_fusion import ImageFusion
+from utils.util_weights import AUTHORS, OURS, from_authors, load_into, load_model
+from utils.utils import InputError
+
+
+def in_authors_layout(model: NestFuse) -> dict[str, torch.Tensor]:
+    """Return a network as the authors publish theirs: for images in 0-255."""
+    deep = len(model.decoder.outputs) > 1
+    state = {}
+    for name, value in model.state_dict().items():
+        if block := re.fullmatch(r"(?:en|de)coder\.[ed]cb(\d)(\d)\.(\d)\.0\.(\w+)", name):
+            row, column, layer, kind = block.groups()
+            theirs = f"DB{row}_{column}.denseblock.{layer}"
+        else:
+            where, kind = name.rsplit(".0.", 1)
+            theirs = "conv0"
+            if where != "encoder.conv":
+                theirs = f"conv{int(where[-1]) + 1}_out" if deep else "conv_out"
+        state[f"{theirs}.conv2d.{kind}"] = value * (255 if kind == "bias" else 1)
+    return state
+
+
+def test_authors_names_are_theirs(shared: Path) -> None:
+    golden = torch.load(shared / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
+    theirs = golden["state_dict"]
+    ours = in_authors_layout(NestFuse())
+    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize(
+    ("form", "described", "wrap"),
+    [
+        (OURS, False, lambda m: m.state_dict()),
+        (OURS, True, lambda m: {"model": m.state_dict(), "optimizer": {}, "next_epoch": 3}),
+        (AUTHORS, False, in_authors_layout),
+        (AUTHORS, False, lambda m: {"model": in_authors_layout(m), "epoch": 3}),
+    ],
+)
+@torch.no_grad()
+def test_every_form_computes_the_same(
+    tmp_path: Path, channels: int, deep: bool, form: str, described: bool, wrap: object
+) -> None:
+    model = NestFuse(channels, deep, described)
+    for name, value in model.named_parameters():
+        if name.endswith("bias"):
+            value.uniform_(-0.1, 0.1)
+    torch.save(wrap(model), tmp_path / "a.model")
+    loaded, found = load_model(tmp_path / "a.model")
+    assert found == form
+    assert not loaded.training
+    assert loaded.described == described
+    image = torch.rand(1, channels, 18, 21)
+    outputs = loaded(image)
+    assert len(outputs) == (3 if deep else 1)
+    for output, expected in zip(outputs, model(image), strict=True):
+        wanted = expected.relu() if form == AUTHORS else expected
+        torch.testing.assert_close(output, wanted, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_authors_network_sees_the_range_that_it_was_made_for(tmp_path: Path) -> None:
+    theirs = NestFuse(output_relu=True)
+    for name, value in theirs.named_parameters():
+        if name.endswith("bias"):
+            value.uniform_(-20, 20)
+    state = {k: v / 255 if k.endswith("bias") else v for k, v in theirs.state_dict().items()}
+    scaled = NestFuse()
+    scaled.load_state_dict(state)
+    torch.save(in_authors_layout(scaled), tmp_path / "nestfuse_1e2.model")
+    ours, _ = load_model(tmp_path / "nestfuse_1e2.model")
+    image = torch.rand(1, 1, 18, 21)
+    [expected] = theirs(image * 255)
+    assert expected.max() > 1
+    torch.testing.assert_close(ours(image)[0] * 255, expected, atol=1e-3, rtol=1e-4)
+
+
+def test_our_names_stay_as_they_are() -> None:
+    state = NestFuse(deep_supervision=True).state_dict()
+    assert list(from_authors(state)) == list(state)
+
+
+@pytest.mark.parametrize("form", [OURS, AUTHORS])
+def test_the_form_is_printed(tmp_path: Path, fuse: Call, form: str) -> None:
+    ir, vis = put_pair(tmp_path, "a")
+    path = tmp_path / "a.model"
+    model = near_identity(1)
+    torch.save(model.state_dict() if form == OURS else in_authors_layout(model), path)
+    outcome = fuse("--ir", ir, "--vis", vis, "--weights", path, "--output", tmp_path / "o")
+    assert outcome.status == 0
+    assert f"{path} model loaded ({form})." in outcome.out
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"a": torch.zeros(3)},
+        {"model": {}},
+        {"model": "text"},
+        {"conv0.conv2d.weight": torch.zeros(16, 1, 1, 1)},
+        {"conv0.conv2d.weight": torch.zeros(())},
+        {"encoder.conv.0.weight": torch.zeros(16, 1, 3, 3)},
+        {"encoder.conv.0.weight": torch.zeros(16, 4, 1, 1)},
+        {"encoder.conv.0.weight": "text"},
+        {k: v[:1] for k, v in NestFuse(described=True).state_dict().items()},
+        torch.nn.Conv2d(1, 16, 3).state_dict(),
+    ],
+)
+def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
+    torch.save(state, tmp_path / "foreign.pth")
+    with pytest.raises(InputError, match=r"foreign\.pth is not NestFuse's: it holds \d+ entr"):
+        load_model(tmp_path / "foreign.pth")
+    with pytest.raises(InputError, match=r"foreign\.pth is not NestFuse's"):
+        load_into(NestFuse(), state, tmp_path / "foreign.pth")
+
+
+@pytest.mark.parametrize(
+    ("settings", "other", "message"),
+    [
+        ((1,), (3,), "a gray network and RGB is asked: train with --gray, or give other weights"),
+        ((3,), (1,), "a RGB network and gray is asked: train with --no-gray,"),
+        ((1, True), (1,), "a 3-output network and 1-output is asked: train with --deepsup"),
+        ((1,), (1, True), "a 1-output network and 3-output is asked: train with --no-deepsup"),
+        ((1,), (1, False, True), "a 3x3-then-1x1 network .* asked: train with --variant authors"),
+        ((1, False, True), (1,), "a 3x3-twice network and .* asked: train with --variant describe"),
+        ((1,), (3, True), "a gray 1-output network and RGB 3-output is asked: train with --gray "),
+    ],
+)
+def test_another_kind_of_network_is_named(
+    settings: tuple[int, ...], other: tuple[int, ...], message: str
+) -> None:
+    model = NestFuse(*other)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(InputError, match=rf"w\.pth holds {message}"):
+        load_into(model, NestFuse(*settings).state_dict(), Path("w.pth"))
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_weights_for_another_colour_mode(gray_weights: Path, rgb_weights: Path) -> None:
+    with pytest.raises(InputError, match=r"gray\.safetensors holds a gray.*say --rgb_mode luma"):
+        ImageFusion(gray_weights, rgb_mode="channels", device="cpu")
+    with pytest.raises(InputError, match=r"rgb\.safetensors holds an RGB.*--rgb_mode channels"):
+        ImageFusion(rgb_weights, device="cpu")
+    with pytest.raises(InputError, match="--rgb_mode channels needs --weights"):
+        ImageFusion(rgb_mode="channels", device="cpu")
+
+
+def test_shipped_weights_reconstruct() -> None:
+    image = picture(0, 64, 80, channels=1) / np.float32(255)
+    error = ImageFusion(device="cpu").fuse([image, image]) - image
+    assert 10 * np.log10(1 / np.mean(error**2)) > 38

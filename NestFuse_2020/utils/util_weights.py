@@ -1,0 +1,126 @@
+"""NestFuse's weights in the forms in which they are published.
+
+- ours: a state_dict of `models.NestFuse_2020`, as safetensors or in a run's checkpoint;
+- authors: hli1221/imagefusion-nestfuse's `nestfuse_*.model`, for images in 0-255, with a ReLU after
+  the last layer. Dividing the biases by 255 makes the same function of images in [0, 1].
+
+Depth of supervision and variant are read off the tensors.
+"""
+
+import itertools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.NestFuse_2020 import NestFuse
+from utils.util_checkpoint import load_checkpoint
+from utils.utils import InputError
+
+OURS = "this repository's layout"
+AUTHORS = "the authors' layout, 0-255 input, ReLU on the last layer"
+AUTHORS_BLOCK = re.compile(r"DB([1-4])_([0-3])\.denseblock\.([01])\.conv2d\.(weight|bias)")
+AUTHORS_LAYER = re.compile(r"(conv0|conv_out|conv[123]_out)\.conv2d\.(weight|bias)")
+
+
+def load_model(path: Path) -> tuple[NestFuse, str]:
+    """Return the network of a weights file in evaluation mode, and the form it came in.
+
+    Raises:
+        InputError: unreadable, or not NestFuse's.
+    """
+    state = load_checkpoint(path)
+    tensors, form = _find_tensors(state, path)
+    stem = tensors.get("encoder.conv.0.weight")
+    if stem is None or stem.ndim != 4 or stem.shape[1] not in (1, 3):
+        raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+    model = NestFuse(
+        stem.shape[1],
+        deep_supervision="decoder.outputs.2.0.weight" in tensors,
+        described=stem.shape[2] == 3,
+        output_relu=form == AUTHORS,
+    )
+    load_into(model, state, path)
+    return model.eval(), form
+
+
+def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> str:
+    """Copy weights in any of the forms into a network and return the form.
+
+    Raises:
+        InputError: not NestFuse's, or for another number of channels, outputs or variant.
+    """
+    tensors, form = _find_tensors(state, path)
+    own = model.state_dict()
+    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+    for settings in itertools.product((1, 3), (False, True), (False, True)):
+        with torch.device("meta"):  # shapes alone
+            other = NestFuse(*settings)
+        if {name: tuple(value.shape) for name, value in other.state_dict().items()} == shapes:
+            _check_same_kind(_kind(other), _kind(model), path)
+    if shapes != {name: tuple(value.shape) for name, value in own.items()}:
+        raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+    for name, target in own.items():
+        value = tensors[name]
+        target.copy_(value / 255 if form == AUTHORS and name.endswith("bias") else value)
+    return form
+
+
+def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the authors' tensors under our names, values as they are."""
+    renamed = {}
+    for name, value in state.items():
+        if block := AUTHORS_BLOCK.fullmatch(name):
+            row, column, layer, kind = block.groups()
+            half = "encoder.ecb" if column == "0" else "decoder.dcb"
+            renamed[f"{half}{row}{column}.{layer}.0.{kind}"] = value
+        elif layer_match := AUTHORS_LAYER.fullmatch(name):
+            layer, kind = layer_match.groups()
+            number = {"conv_out": 0, "conv1_out": 0, "conv2_out": 1, "conv3_out": 2}.get(layer)
+            where = "encoder.conv" if number is None else f"decoder.outputs.{number}"
+            renamed[f"{where}.0.{kind}"] = value
+        else:
+            renamed[name] = value
+    return renamed
+
+
+def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the network's tensors under our names, and the form."""
+    inner = state["model"] if isinstance(state.get("model"), Mapping) else state
+    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    if "conv0.conv2d.weight" in tensors:
+        return from_authors(tensors), AUTHORS
+    if "encoder.conv.0.weight" in tensors:
+        return tensors, OURS
+    raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+
+
+def _kind(model: NestFuse) -> dict[str, str]:
+    """Return what a network is, each under the flag of training that makes it so."""
+    gray, deep = model.channels == 1, len(model.decoder.outputs) > 1
+    return {
+        "--gray" if gray else "--no-gray": "gray" if gray else "RGB",
+        "--deepsupervision" if deep else "--no-deepsupervision": f"{3 if deep else 1}-output",
+        f"--variant {'described' if model.described else 'authors'}": (
+            "3x3-twice" if model.described else "3x3-then-1x1"
+        ),
+    }
+
+
+def _check_same_kind(found: Mapping[str, str], wanted: Mapping[str, str], path: Path) -> None:
+    has = [word for flag, word in found.items() if flag not in wanted]
+    asked = [word for flag, word in wanted.items() if flag not in found]
+    if has:
+        flags = " ".join(flag for flag in found if flag not in wanted)
+        raise InputError(
+            f"{path} holds a {' '.join(has)} network and {' '.join(asked)} is asked: train with "
+            f"{flags}, or give other weights"
+        )
+
+
+def _summary(state: Mapping[str, Any]) -> str:
+    names = ", ".join(list(state)[:3])
+    return f"it holds {len(state)} entries ({names}, ...)"
