@@ -15,10 +15,10 @@ HEADER = "# Identical copy: see check_copies.py; edit the source, run --fix."
 SUFFIXES = (".py", ".sh")
 MAX_LIKENESS = 0.8  # share of equal lines, from which two files need a declaration
 
-SHARED = ("DenseFuse_2019", "NestFuse_2020")
-AUTO_ENCODERS = SHARED
+SHARED = ("DenseFuse_2019", "NestFuse_2020", "DeepFuse_2017")
+AUTO_ENCODERS = ("DenseFuse_2019", "NestFuse_2020")
 COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those of its copies
-    "run_infer.py": ("DenseFuse_2019",),
+    "run_infer.py": ("DenseFuse_2019", "DeepFuse_2017"),
     "tests/conftest.py": SHARED,
     "tests/helpers.py": SHARED,
     "tests/test_align.py": SHARED,

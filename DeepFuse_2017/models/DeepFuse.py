@@ -1,0 +1,62 @@
+"""DeepFuse: exposures through tied layers, added, and back to one image.
+
+Prabhakar, Srikar and Babu, "DeepFuse: A Deep Unsupervised Approach for Exposure Fusion with
+Extreme Exposure Image Pairs", ICCV 2017, https://arxiv.org/abs/1712.07384. Official code:
+KRamPrabhakar/DeepFuse (inference only, of another network than the paper's).
+
+Departures: reflect padding and LeakyReLU with slope 0.01, which the paper does not state (the
+slope is the official code's); a linear last layer. For N exposures the sum is scaled by 2 / N.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Padding = Literal["zeros", "reflect"]
+SLOPE = 0.01
+
+
+class ConvLayer(nn.Sequential):
+    """A convolution that keeps the size, then an activation.
+
+    Weights start normally distributed (He et al., ICCV 2015), biases at zero.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, padding: Padding, act: nn.Module
+    ) -> None:
+        conv = nn.Conv2d(
+            in_channels, out_channels, kernel, padding=kernel // 2, padding_mode=padding
+        )
+        nn.init.kaiming_normal_(conv.weight, SLOPE, nonlinearity="leaky_relu")
+        nn.init.zeros_(conv.get_parameter("bias"))
+        super().__init__(conv, act)
+
+
+class DeepFuse(nn.Module):
+    """The network of Fig. 2: 88,961 parameters, luma only.
+
+    Args:
+        described: Compute as the described code does, with zero padding, a ReLU after the second
+            layer and a sigmoid after the last; its batch normalisation is part of the weights.
+    """
+
+    receptive_radius = 12  # pixels: 2 + 3 + 3 + 2 + 2
+    min_side = 4  # pixels: reflection by three needs four
+
+    def __init__(self, described: bool = False) -> None:
+        super().__init__()
+        padding: Padding = "zeros" if described else "reflect"
+        leaky = nn.LeakyReLU(SLOPE, inplace=True)
+        self.conv1 = ConvLayer(1, 16, 5, padding, leaky)
+        self.conv2 = ConvLayer(16, 32, 7, padding, nn.ReLU(inplace=True) if described else leaky)
+        self.conv3 = ConvLayer(32, 32, 7, padding, leaky)
+        self.conv4 = ConvLayer(32, 16, 5, padding, leaky)
+        self.conv5 = ConvLayer(16, 1, 5, padding, nn.Sigmoid() if described else nn.Identity())
+
+    def forward(self, exposures: Tensor) -> Tensor:
+        """Fuse lumas in [0, 1]: (B, N, H, W) to (B, 1, H, W), not clipped; sides of at least 4."""
+        count = exposures.shape[1]
+        each = [self.conv2(self.conv1(luma)) for luma in exposures.split(1, dim=1)]
+        x = sum(each[1:], each[0]) * (2 / count)  # (B, 32, H, W)
+        return self.conv5(self.conv4(self.conv3(x)))

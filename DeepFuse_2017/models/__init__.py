@@ -1,0 +1,1 @@
+"""DeepFuse's network."""

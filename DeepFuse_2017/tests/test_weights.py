@@ -1,0 +1,144 @@
+"""Weights in every form in which DeepFuse's are published."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from models.DeepFuse import DeepFuse
+from tests.conftest import Call
+from tests.method import exposures, near_identity, put_scene
+from utils.util_fusion import ImageFusion
+from utils.util_weights import DESCRIBED, OURS, load_into, load_model
+from utils.utils import InputError
+
+LAYERS = {  # name, channels in and out, kernel, activation
+    "layer1": (1, 16, 5, nn.LeakyReLU(0.01)),
+    "layer2": (16, 32, 7, nn.ReLU()),
+    "layer4": (32, 32, 7, nn.LeakyReLU(0.01)),
+    "layer5": (32, 16, 5, nn.LeakyReLU(0.01)),
+    "layer6": (16, 1, 5, nn.Sigmoid()),
+}
+
+
+class ConvBlock(nn.Module):
+    """A convolution with zero padding, its batch normalisation, and an activation."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, act: nn.Module) -> None:
+        super().__init__()
+        conv = nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2)
+        norm = nn.BatchNorm2d(channels_out)
+        for value in (norm.weight, norm.bias, norm.running_mean):
+            nn.init.normal_(value, 0.5 if value is norm.weight else 0.0, 0.5)
+        nn.init.uniform_(norm.running_var, 0.1, 2)
+        self.layer = nn.Sequential(conv, norm, act)
+
+
+class Described(nn.ModuleDict):
+    """The described network as it was before its normalisation is folded."""
+
+    def __init__(self) -> None:
+        super().__init__({name: ConvBlock(*about) for name, about in LAYERS.items()})
+
+    def forward(self, under: torch.Tensor, over: torch.Tensor) -> torch.Tensor:
+        first, second = (
+            self["layer2"].layer(self["layer1"].layer(image)) for image in (under, over)
+        )
+        x = first + second
+        for name in ("layer4", "layer5", "layer6"):
+            x = self[name].layer(x)
+        return x
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@torch.no_grad()
+def test_batch_normalisation_is_folded_exactly(tmp_path: Path, wrapped: bool) -> None:
+    reference = Described().eval()
+    state = reference.state_dict()
+    torch.save({"model": state, "epoch": 3} if wrapped else state, tmp_path / "a.pth")
+    model, form = load_model(tmp_path / "a.pth")
+    assert form == DESCRIBED
+    assert not model.training
+    under, over = torch.rand(2, 3, 1, 19, 23)
+    expected = reference(under, over)
+    assert expected.std() > 1e-3
+    found = model(torch.cat([under, over], dim=1))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model.state_dict(),
+        lambda model: {"model": model.state_dict(), "optimizer": {}, "next_epoch": 3},
+    ],
+)
+@torch.no_grad()
+def test_our_own_forms(tmp_path: Path, wrap: object) -> None:
+    model = near_identity()
+    torch.save(wrap(model), tmp_path / "a.pth")
+    loaded, form = load_model(tmp_path / "a.pth")
+    assert form == OURS
+    assert not loaded.training
+    images = torch.rand(2, 3, 12, 13)
+    assert torch.equal(loaded(images), model(images))
+
+
+def test_described_file_fuses(shared: Path, tmp_path: Path, fuse: Call) -> None:
+    path = shared / "reference_weights" / "deepfuse_seed_layout_batchnorm.pth"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    fusion = ImageFusion(path, device="cpu")
+    assert fusion.form == DESCRIBED
+    fused = fusion.fuse([x / np.float32(255) for x in exposures(0, channels=1)])
+    assert np.isfinite(fused).all()
+    assert fused.std() > 1e-3
+    images = put_scene(tmp_path / "s")
+    flags = ("--images", *images, "--weights", path, "--output", tmp_path / "fused.png")
+    outcome = fuse(*flags)
+    assert outcome.status == 0
+    assert f"{path} model loaded ({DESCRIBED})." in outcome.out
+
+
+def without(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    return {key: value for key, value in state.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"a": torch.zeros(3)},
+        {"model": {}},
+        {"model": "text"},
+        {"conv1.0.weight": torch.zeros(16, 1, 5, 5)},
+        {"conv1.0.weight": torch.zeros(())},
+        without(DeepFuse().state_dict(), "conv5.0.bias"),
+        {**DeepFuse().state_dict(), "conv6.0.bias": torch.zeros(1)},
+        {k: v[:1] for k, v in DeepFuse().state_dict().items()},
+        {"layer1.layer.1.running_mean": torch.zeros(16)},
+        without(Described().state_dict(), "layer4.layer.1.weight"),
+        {k: v[:1] if v.ndim else v for k, v in Described().state_dict().items()},
+        nn.Conv2d(1, 16, 5).state_dict(),
+    ],
+)
+def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
+    path = tmp_path / "foreign.pth"
+    torch.save(state, path)
+    with pytest.raises(InputError, match=r"foreign\.pth is not DeepFuse's: it (holds|lacks) "):
+        load_model(path)
+    model = DeepFuse()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(InputError, match=r"foreign\.pth is not DeepFuse's"):
+        load_into(model, state, path)
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+def test_odd_shapes_in_the_described_layout_are_named(tmp_path: Path) -> None:
+    state = Described().state_dict()
+    state["layer2.layer.1.running_var"] = torch.ones(5)
+    torch.save(state, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=r"odd\.pth is not DeepFuse's"):
+        load_model(tmp_path / "odd.pth")

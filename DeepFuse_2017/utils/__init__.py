@@ -1,0 +1,1 @@
+"""Exposures, the MEF-SSIM loss, training and fusing of DeepFuse."""

@@ -1,0 +1,226 @@
+"""The MEF-SSIM loss of DeepFuse (Sec. 3.2), after Ma, Zeng and Wang, TIP 2015.
+
+Each patch of exposure k is split into its mean, its contrast c_k = ||y_k - mean|| and its
+structure s_k = (y_k - mean) / c_k (Eq. 2). The desired patch has the highest contrast and the
+weighted mean of the structures (Eqs. 3 to 5):
+
+    y^ = max_k c_k * s^,   s^ = s- / ||s-||,   s- = sum_k w_k s_k / sum_k w_k
+
+and the score of a fused patch y_f is (2 cov(y^, y_f) + C) / (var(y^) + var(y_f) + C) (Eq. 6). No
+patch is ever cut out: y^ is a sum of the centred source patches with the factors
+
+    a_k = max_j c_j / ||s-|| * w_k / (c_k sum_j w_j),
+
+so that its variance and covariance are sums of the sources' own, which are averages over windows.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from utils.utils import InputError
+
+WINDOW = 11  # pixels a side of a patch
+SIGMA = 1.5  # of the Gaussian window of the score
+K = 0.03  # C = K^2 for images in [0, 1]
+NORM_OFFSET = 1e-3 / 255  # added to each contrast, as the metric's authors do
+FLAT = 1e-4  # a contrast below this is rounding noise
+OPPOSED = 1e-4  # structures that cancel to less than this share of their sum ask for nothing
+MAX_EXPONENT = 10.0
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # of the metric's three scales, finest first
+
+
+@dataclass(frozen=True)
+class DesiredPatches:
+    """The desired patch y^ at every position, as factors of the centred sources.
+
+    Attributes:
+        sources: Exposures, (B, N, H, W), in [0, 1].
+        factors: a_k, (B, N, h, w) with h = H - 10 and w = W - 10.
+        means: The sources' Gaussian-weighted means, (B, N, h, w).
+        variance: Gaussian-weighted variance of y^, (B, 1, h, w).
+    """
+
+    sources: Tensor
+    factors: Tensor
+    means: Tensor
+    variance: Tensor
+
+
+def check_crop_size(side: int, scales: int) -> None:
+    """Refuse samples whose coarsest scale would be smaller than a window.
+
+    Raises:
+        InputError: `side` pixels are too few.
+    """
+    least = WINDOW * 2 ** (scales - 1)
+    if side < least:
+        raise InputError(f"--crop_size {side}: --loss_scales {scales} needs {least} or more")
+
+
+def average(images: Tensor, window: Tensor) -> Tensor:
+    """Return weighted averages over windows that lie inside: (B, N, H, W) to (B, N, h, w).
+
+    The window, (11,), is applied along both axes in turn.
+    """
+    channels = images.shape[1]
+    weights = window.to(images).expand(channels, 1, 1, -1)
+    rows = F.conv2d(images, weights, groups=channels)
+    return F.conv2d(rows, weights.transpose(2, 3), groups=channels)
+
+
+def uniform_window() -> Tensor:
+    """Return the window of the structures, which sums to 1."""
+    return torch.full((WINDOW,), 1 / WINDOW, dtype=torch.float64)
+
+
+def gaussian_window() -> Tensor:
+    """Return the window of the score, which sums to 1."""
+    offsets = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
+    window = torch.exp(-offsets.square() / (2 * SIGMA**2))
+    return window / window.sum()
+
+
+def covariances(sources: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sources' windowed means, (B, N, h, w), and covariances, (B, N, N, h, w)."""
+    means = average(sources, window)
+    products = (sources.unsqueeze(2) * sources.unsqueeze(1)).flatten(1, 2)
+    moments = average(products, window).unflatten(1, (sources.shape[1], -1))
+    return means, moments - means.unsqueeze(2) * means.unsqueeze(1)
+
+
+@torch.no_grad()
+def desired_patches(sources: Tensor, weighting: float | None = None) -> DesiredPatches:
+    """Return what the fused image should look like in every patch (Eqs. 2 to 5).
+
+    Args:
+        sources: Exposures of a scene, (B, N, H, W), in [0, 1]; constants to the loss.
+        weighting: The exponent p of w_k = (c_k / 11)^p; None takes the metric's
+            p = tan(pi / 2 * R), at most 10, with the consistency R = ||sum_k c_k s_k|| / sum_k c_k.
+    """
+    dtype, sources = sources.dtype, sources.detach().double()  # contrasts: roots of differences
+    sums = covariances(sources, uniform_window())[1] * WINDOW**2  # (B, N, N, h, w)
+    bare = sums.diagonal(dim1=1, dim2=2).movedim(-1, 1).clamp_min(0).sqrt()  # (B, N, h, w)
+    contrast = bare + NORM_OFFSET
+    tiny = torch.finfo(sources.dtype).eps
+    if weighting is None:
+        together = sums.sum(dim=(1, 2)).clamp_min(0).sqrt()
+        consistency = ((together + tiny) / (bare.sum(dim=1) + tiny)).clamp_max(1 - 1e-7)
+        exponent = torch.tan(math.pi / 2 * consistency).clamp_max(MAX_EXPONENT).unsqueeze(1)
+    else:
+        exponent = torch.full_like(contrast[:, :1], weighting)
+    weights = (255 * contrast / WINDOW) ** exponent + tiny
+    weights = torch.where(bare < FLAT, 0.0, weights / contrast)  # of the centred sources
+    length = (weights.unsqueeze(2) * weights.unsqueeze(1) * sums).sum(dim=(1, 2))
+    length = length.clamp_min(1e-24).sqrt()  # ||s-||
+    scale = torch.where(
+        length < OPPOSED * (weights * bare).sum(dim=1), 0.0, contrast.amax(dim=1) / length
+    )
+    factors = weights * scale.unsqueeze(1)
+    means, spread = covariances(sources, gaussian_window())
+    variance = (factors.unsqueeze(2) * factors.unsqueeze(1) * spread).sum(dim=(1, 2))
+    found = (sources, factors, means, variance.unsqueeze(1))
+    return DesiredPatches(*(value.to(dtype) for value in found))
+
+
+def mef_ssim_map(desired: DesiredPatches, fused: Tensor) -> Tensor:
+    """Return the score of every patch (Eq. 6): (B, 1, H, W) to (B, 1, h, w), in [-1, 1]."""
+    window = gaussian_window()
+    mean = average(fused, window)
+    variance = average(fused.square(), window) - mean.square()
+    moments = average(desired.sources * fused, window) - desired.means * mean
+    covariance = (desired.factors * moments).sum(dim=1, keepdim=True)
+    return (2 * covariance + K**2) / (desired.variance + variance + K**2)
+
+
+def mef_ssim_loss(
+    sources: Tensor, fused: Tensor, scales: int = 1, weighting: float | None = None
+) -> Tensor:
+    """Return each scene's 1 - mean score (Eq. 7), (B,).
+
+    Args:
+        sources: Exposures, (B, N, H, W), in [0, 1].
+        fused: Network output, (B, 1, H, W).
+        scales: 1 as in the paper, or up to 3, each half as large as the one before, weighted as
+            in the MEF-SSIM metric.
+        weighting: See `desired_patches`.
+    """
+    parts = SCALE_WEIGHTS[:scales]
+    loss = fused.new_zeros(fused.shape[0])
+    for index, part in enumerate(parts):
+        if index:
+            sources, fused = F.avg_pool2d(sources, 2), F.avg_pool2d(fused, 2)
+        score = mef_ssim_map(desired_patches(sources, weighting), fused).mean(dim=(1, 2, 3))
+        loss = loss + part / sum(parts) * (1 - score)
+    return loss
+
+
+def level_loss(sources: Tensor, fused: Tensor) -> Tensor:
+    """Return the squared difference between the means of the result and of its sources, (B,).
+
+    Args:
+        sources: Exposures, (B, N, H, W), in [0, 1].
+        fused: Clipped network output, (B, 1, H, W).
+    """
+    return (fused.mean(dim=(1, 2, 3)) - sources.mean(dim=(1, 2, 3))).square()
+
+
+def clipping_loss(fused: Tensor) -> Tensor:
+    """Return how much clipping takes away, the mean distance of pixels from [0, 1]: (B,)."""
+    return (fused - fused.clamp(0, 1)).abs().mean(dim=(1, 2, 3))
+
+
+def deepfuse_loss(
+    sources: Tensor,
+    fused: Tensor,
+    scales: int = 1,
+    weighting: float | None = None,
+    level_weight: float = 0.1,
+    clipping_weight: float = 1.0,
+) -> dict[str, Tensor]:
+    """Return `loss`, the weighted sum of the three others, and these, as means over the batch.
+
+    Departure: the paper has `mef_ssim_loss` alone (Eq. 7). That leaves the mean of every patch to
+    chance, and with it how much of the result is clipped.
+
+    Args:
+        sources: Exposures, (B, N, H, W), in [0, 1].
+        fused: Network output, (B, 1, H, W); the score is that of the clipped image.
+        scales: See `mef_ssim_loss`.
+        weighting: See `desired_patches`.
+        level_weight: Of `level_loss`.
+        clipping_weight: Of `clipping_loss`.
+    """
+    clipped = fused.clamp(0, 1)
+    structure = mef_ssim_loss(sources, clipped, scales, weighting).mean()
+    level = level_loss(sources, clipped).mean()
+    clipping = clipping_loss(fused).mean()
+    return {
+        "loss": structure + level_weight * level + clipping_weight * clipping,
+        "mef_ssim_loss": structure,
+        "level_loss": level,
+        "clipping_loss": clipping,
+    }
+
+
+@torch.no_grad()
+def desired_image(sources: Tensor, weighting: float | None = None) -> Tensor:
+    """Return the desired patches put together, (B, N, H, W) to (B, 1, H, W), not clipped.
+
+    Each patch gets the mean of the sources' patch means; where patches overlap, their average is
+    taken.
+    """
+    desired = desired_patches(sources, weighting)
+    means = average(sources, uniform_window())
+    window = torch.ones(1, 1, WINDOW, WINDOW).to(sources)
+
+    def spread(patches: Tensor) -> Tensor:
+        channels = patches.shape[1]
+        return F.conv_transpose2d(patches, window.expand(channels, -1, -1, -1), groups=channels)
+
+    level = means.mean(dim=1, keepdim=True) - (desired.factors * means).sum(dim=1, keepdim=True)
+    total = (spread(desired.factors) * sources).sum(dim=1, keepdim=True) + spread(level)
+    return total / spread(torch.ones_like(level))

@@ -1,0 +1,85 @@
+"""DeepFuse's weights in the forms in which they are published.
+
+- ours: a state_dict of `models.DeepFuse`, as safetensors or in a run's checkpoint;
+- described: convolutions each followed by batch normalisation, `layer1` to `layer6` under `model`.
+  At fusing time that normalisation is a factor and an offset for each channel, which are folded
+  into the convolution.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.DeepFuse import DeepFuse
+from utils.util_checkpoint import load_checkpoint
+from utils.utils import InputError
+
+OURS = "this repository's layout"
+DESCRIBED = "the described layout, with batch normalisation"
+DESCRIBED_LAYERS = ("layer1", "layer2", "layer4", "layer5", "layer6")
+BATCH_NORM_EPS = 1e-5
+
+
+def load_model(path: Path) -> tuple[DeepFuse, str]:
+    """Return the network of a weights file in evaluation mode, and the form it came in.
+
+    Raises:
+        InputError: unreadable, or not DeepFuse's.
+    """
+    state = load_checkpoint(path)
+    _, form = _find_tensors(state, path)
+    model = DeepFuse(described=form == DESCRIBED)
+    load_into(model, state, path)
+    return model.eval(), form
+
+
+def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
+    """Copy weights in any of the forms into a network and return the form.
+
+    Raises:
+        InputError: not DeepFuse's.
+    """
+    tensors, form = _find_tensors(state, path)
+    own = model.state_dict()
+    if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
+        raise InputError(f"{path} is not DeepFuse's: {_summary(state)}")
+    for name, target in own.items():
+        target.copy_(tensors[name])
+    return form
+
+
+def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the network's tensors under our names, and the form."""
+    inner = state["model"] if isinstance(state.get("model"), Mapping) else state
+    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    if "conv1.0.weight" in tensors:
+        return tensors, OURS
+    if "layer1.layer.1.running_mean" not in tensors:
+        raise InputError(f"{path} is not DeepFuse's: {_summary(state)}")
+    folded: dict[str, Tensor] = {}
+    for number, layer in enumerate(DESCRIBED_LAYERS, start=1):
+        try:
+            weight, bias = _folded(tensors, layer)
+        except KeyError as error:
+            raise InputError(f"{path} is not DeepFuse's: it lacks {error}") from error
+        except (IndexError, RuntimeError) as error:  # of shapes that do not fit one another
+            raise InputError(f"{path} is not DeepFuse's: {_summary(state)}") from error
+        folded |= {f"conv{number}.0.weight": weight, f"conv{number}.0.bias": bias}
+    return folded, DESCRIBED
+
+
+def _folded(tensors: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of a convolution that includes its normalisation."""
+    conv, norm = f"{layer}.layer.0", f"{layer}.layer.1"
+    spread = (tensors[f"{norm}.running_var"] + BATCH_NORM_EPS).sqrt()
+    factor = tensors[f"{norm}.weight"] / spread
+    centred = tensors[f"{conv}.bias"] - tensors[f"{norm}.running_mean"]
+    weight = tensors[f"{conv}.weight"] * factor[:, None, None, None]
+    return weight, centred * factor + tensors[f"{norm}.bias"]
+
+
+def _summary(state: Mapping[str, Any]) -> str:
+    names = ", ".join(list(state)[:3])
+    return f"it holds {len(state)} entries ({names}, ...)"
