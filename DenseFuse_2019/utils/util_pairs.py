@@ -77,7 +77,10 @@ def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder} ({flag})")
-    inner = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+    inside = [f for f in sorted(folder.iterdir()) if not f.name.startswith(".")]
+    inner = [f for f in inside if f.is_dir()]
+    if inner and (images := [f.name for f in inside if f.suffix.lower() in SUFFIXES]):
+        warn(f"{folder}: left out {', '.join(images)}, which no scene's folder holds")
     scenes = {scene.name: tuple(list_images(scene, flag)) for scene in inner or [folder.resolve()]}
     for name, files in scenes.items():
         if len(files) < 2:

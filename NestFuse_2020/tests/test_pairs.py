@@ -134,6 +134,15 @@ def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:
     assert find_scenes(tmp_path / "set" / "a") == {"a": found["a"]}
 
 
+def test_images_beside_the_scenes_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a/1.png", "a/2.png", "lonely.png"):
+        put(tmp_path / name, picture(0))
+    assert list(find_scenes(tmp_path)) == ["a"]
+    assert "left out lonely.png" in capsys.readouterr().err
+
+
 def test_a_scene_with_one_exposure_is_named(tmp_path: Path) -> None:
     put(tmp_path / "set" / "a" / "1.png", picture(0))
     with pytest.raises(
