@@ -28,11 +28,9 @@ from utils.util_flags import FlagParser, positive_int
 from utils.util_image import Array, write_image
 
 MATRIX_SIDE = 4096  # of the matrix product that stands for what the machine can do
-Case = Callable[[], object]
-
-
 PAIR = (480, 640)  # height and width of what is fused, pixels
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+Case = Callable[[], object]
 
 
 def parse_args(description: str) -> argparse.Namespace:
