@@ -128,20 +128,18 @@ class TiledFusion(ABC):
         if min(height, width) < self.min_side:
             below, right = (max(0, self.min_side - side) for side in (height, width))
             return self.fuse([_mirror(s, below, right) for s in sources])[:height, :width]
-        low, high = self._bounds(sources) if self.stretch == "minmax" else (0.0, 1.0)
+        fuse_planes = self.fuser(sources)
+        low, high = 0.0, 1.0
+        if self.stretch == "minmax":
+            low, high = self._bounds(sources, fuse_planes)
         in_colour = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
         result = np.empty((height, width, 3) if in_colour else (height, width), sources[0].dtype)
-        for tile, images, fused in self._fused_tiles(sources):
+        for tile, images in self.source_tiles(sources):
+            fused = fuse_planes(self.planes(images))
             pixels = self._finish((fused - low) / (high - low), images, in_colour)
             kept = pixels[0].permute(1, 2, 0).cpu().numpy()[tile.keep]
             result[tile.write] = from_unit(kept if in_colour else kept[..., 0], result.dtype)
         return result
-
-    def _fused_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor], Tensor]]:
-        """Yield each tile, its sources as (1, 1 or 3, h, w) and its fused planes."""
-        fuse_planes = self.fuser(sources)
-        for tile, images in self.source_tiles(sources):
-            yield tile, images, fuse_planes(self.planes(images))
 
     def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
         """Yield each tile and its sources, (1, 1 or 3, h, w) in [0, 1]."""
@@ -161,12 +159,12 @@ class TiledFusion(ABC):
         image = torch.from_numpy(to_unit(pixels)).to(self.device)
         return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
 
-    def _bounds(self, sources: Sequence[Array]) -> tuple[float, float]:
+    def _bounds(self, sources: Sequence[Array], fuse_planes: FusePlanes) -> tuple[float, float]:
         """Return the least and greatest value of the fused image, (0, 1) if it is constant."""
         low, high = math.inf, -math.inf
-        for tile, _, fused in self._fused_tiles(sources):
+        for tile, images in self.source_tiles(sources):
             rows, columns = tile.keep
-            kept = fused[..., rows, columns]
+            kept = fuse_planes(self.planes(images))[..., rows, columns]
             low, high = min(low, float(kept.min())), max(high, float(kept.max()))
         return (low, high) if low < high else (0.0, 1.0)
 
