@@ -15,7 +15,7 @@ from utils.util_colour import LUMA
 from utils.util_flags import TypedInt, fraction, positive_int
 from utils.util_image import Array, read_image, to_unit
 from utils.util_pairs import find_scenes
-from utils.utils import InputError, warn
+from utils.utils import InputError, hold_out, warn
 
 CACHE_BYTES = 2 * 2**30  # of lumas that are kept decoded
 GAMMAS = (0.7, 1.4)  # range of the exponents that `--gamma` draws from
@@ -162,20 +162,20 @@ def split_scenes(args: argparse.Namespace) -> tuple[ExposureDataset, ExposureDat
         InputError: see `load_scenes`; fewer scenes than a typed `--train_num`, too few to split.
     """
     scenes = load_scenes(args.image_path, args.output)
-    if args.train_num_typed and args.train_num > len(scenes):
-        where = ", ".join(map(str, args.image_path))
-        raise InputError(
-            f"--train_num {args.train_num}: only {len(scenes)} scenes in {where} (--image_path)"
-        )
-    used = random.Random(args.seed).sample(scenes, min(args.train_num, len(scenes)))
-    held_out = max(1, round(args.val_fraction * len(used))) if args.val_fraction > 0 else 0
-    if held_out >= len(used):
-        raise InputError(f"{len(used)} scenes are too few to split; add some, or --val_fraction 0")
+    train_scenes, val_scenes = hold_out(
+        scenes,
+        args.train_num,
+        args.train_num_typed,
+        args.val_fraction,
+        args.seed,
+        "scenes",
+        args.image_path,
+    )
     common = (args.crop_size, args.patches)
     train_set = ExposureDataset(
-        used[held_out:], *common, augment=args.augment, gamma=args.gamma, seed=args.seed
+        train_scenes, *common, augment=args.augment, gamma=args.gamma, seed=args.seed
     )
-    return train_set, ExposureDataset(used[:held_out], *common) if held_out else None
+    return train_set, ExposureDataset(val_scenes, *common) if val_scenes else None
 
 
 def add_scene_flags(data: argparse._ArgumentGroup, image_path: Path) -> None:

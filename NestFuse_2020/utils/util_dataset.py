@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from utils.util_colour import LUMA
 from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
 from utils.util_image import list_images, read_image, to_unit
-from utils.utils import InputError
+from utils.utils import hold_out
 
 
 class PhotoDataset(Dataset[Tensor]):
@@ -158,30 +158,17 @@ def split_photos(args: argparse.Namespace) -> tuple[PhotoDataset, PhotoDataset |
 def choose_files(
     folders: Sequence[Path], wanted: int, typed: bool, val_fraction: float, seed: int
 ) -> tuple[list[Path], list[Path]]:
-    """Return the files to train on and those to validate on.
+    """Return the files to train on and those to validate on, see `hold_out`.
 
     Args:
         folders: Folders of photographs (not searched below their first level).
-        wanted: How many images to use, both parts together.
-        typed: The user asked for that number; otherwise it is an upper bound.
-        val_fraction: Share held out, in [0, 1); at least one image unless it is 0.
-        seed: Decides which images are used, and for what.
+        wanted: See `hold_out`; so are the others.
+        typed: The user asked for that number.
+        val_fraction: Share held out.
+        seed: Decides which images are used.
 
     Raises:
-        InputError: no images, fewer than a typed number, or too few to split.
+        InputError: no images, or see `hold_out`.
     """
     files = [file for folder in folders for file in list_images(folder, "--image_path")]
-    if typed and wanted > len(files):
-        raise InputError(
-            f"--train_num {wanted}: only {len(files)} images in {_join(folders)} (--image_path)"
-        )
-    chance = random.Random(seed)
-    used = chance.sample(files, min(wanted, len(files)))
-    held_out = max(1, round(val_fraction * len(used))) if val_fraction > 0 else 0
-    if held_out >= len(used):
-        raise InputError(f"{len(used)} images are too few to split; add some, or --val_fraction 0")
-    return used[held_out:], used[:held_out]
-
-
-def _join(folders: Sequence[Path]) -> str:
-    return ", ".join(str(folder) for folder in folders)
+    return hold_out(files, wanted, typed, val_fraction, seed, "images", folders)

@@ -6,10 +6,10 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ FREE_ON_RESUME = {
     "output",
     "train_num_typed",
 }
+Sample = TypeVar("Sample")
 LABELS = {"gray": "gray_images", "lr": "learning rate"}  # the banner's documented names
 
 
@@ -56,6 +57,41 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def hold_out(
+    found: Sequence[Sample],
+    wanted: int,
+    typed: bool,
+    val_fraction: float,
+    seed: int,
+    unit: str,
+    folders: Sequence[Path],
+) -> tuple[list[Sample], list[Sample]]:
+    """Return the samples to train on and those to validate on.
+
+    Args:
+        found: All there are.
+        wanted: How many to use, both parts together (`--train_num`).
+        typed: The user asked for that number; otherwise it is an upper bound.
+        val_fraction: Share held out, in [0, 1); at least one sample unless it is 0.
+        seed: Decides which samples are used, and for what.
+        unit: What the samples are, for messages.
+        folders: Where they were found (`--image_path`), likewise.
+
+    Raises:
+        InputError: fewer than a typed number, or too few to split.
+    """
+    if typed and wanted > len(found):
+        where = ", ".join(map(str, folders))
+        raise InputError(
+            f"--train_num {wanted}: only {len(found)} {unit} in {where} (--image_path)"
+        )
+    used = random.Random(seed).sample(found, min(wanted, len(found)))
+    held_out = max(1, round(val_fraction * len(used))) if val_fraction > 0 else 0
+    if held_out >= len(used):
+        raise InputError(f"{len(used)} {unit} are too few to split; add some, or --val_fraction 0")
+    return used[held_out:], used[:held_out]
 
 
 def print_banner(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
