@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
+from metrics.error import psnr
 from metrics.exposure import mef_ssim
 from metrics.fidelity import vif
 from metrics.gradient import average_gradient, qabf, spatial_frequency
@@ -21,6 +22,7 @@ __all__ = [
     "entropy",
     "mef_ssim",
     "mutual_information",
+    "psnr",
     "qabf",
     "scd",
     "spatial_frequency",
@@ -57,6 +59,7 @@ METRICS = {
     "ag": Metric("AG", "average gradient", _of_fused(average_gradient), "nothing"),
     "mi": Metric("MI", "mutual information", mutual_information),
     "scd": Metric("SCD", "sum of the correlations of differences", scd),
+    "psnr": Metric("PSNR", "peak signal-to-noise ratio", psnr),
     "vif": Metric("VIF", "visual information fidelity", vif),
     "qabf": Metric("Qabf", "edge preservation", qabf),
     "ssim": Metric("SSIM", "structural similarity", ssim),

@@ -16,7 +16,7 @@ from metrics import METRICS
 
 SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 SHAPE = (48, 52)
-PAIR_COLUMNS = ["en", "sd", "sf", "ag", "mi", "scd", "vif", "qabf", "ssim"]
+PAIR_COLUMNS = ["en", "sd", "sf", "ag", "mi", "scd", "psnr", "vif", "qabf", "ssim"]
 FUSED = {"mean": lambda a, b: a // 2 + b // 2, "visible": lambda a, b: b}
 
 
@@ -222,7 +222,7 @@ def test_every_unreadable_file_is_named(folder: Path) -> None:
         (("--workers", "0"), 2, "expected a whole number from 1, found '0'"),
         (("--ir", "none"), 1, "none (--ir) does not exist"),
         (("--scenes", "scenes"), 2, "--scenes cannot be combined with --ir and --vis"),
-        (("--metrics", "psnr"), 2, "invalid choice: 'psnr'"),
+        (("--metrics", "snr"), 2, "invalid choice: 'snr'"),
     ],
 )
 def test_wrong_arguments(folder: Path, extra: tuple[str, ...], status: int, message: str) -> None:
