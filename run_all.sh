@@ -125,6 +125,10 @@ method_flags() {
             sources=(--scene_dir "$demo/exposures")
             ;;
         NestFuse_*) data+=(--ssim ssim) ;;
+        U2Fusion_*)
+            data=(--tasks ivif mef mff --ivif_path "$demo/ir_vis" --mef_path "$demo/exposures"
+                --mff_path "$demo/ir_vis/vis" --patches 8 --vgg_weights "$scratch/vgg.safetensors")
+            ;;
     esac
 }
 
@@ -144,6 +148,10 @@ check_method() {
         step "$method" tests within "$home" pytest
     fi
     data+=(--device cpu)
+    if [[ $method == U2Fusion_* ]]; then # VGG16 itself would have to be downloaded
+        step "$method" stand-in within "$home" "$python" -m utils.vgg \
+            --stand_in "$scratch/vgg.safetensors"
+    fi
     step "$method" train within "$home" "$python" run_train.py "${data[@]}" --num_epochs 1
     run=$(echo "$home"/runs/*)
     step "$method" resume within "$home" "$python" run_train.py "${data[@]}" --num_epochs 2 \

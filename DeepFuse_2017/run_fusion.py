@@ -11,7 +11,7 @@ from utils.util_flags import FlagParser
 from utils.util_fusion import ImageFusion, desired_luma
 from utils.util_image import Array, write_image
 from utils.util_pairs import FusionJob, check_outputs
-from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
+from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
 from utils.utils import run_main
 
 RESULTS = HERE / "data_result"
@@ -40,8 +40,8 @@ def main(args: argparse.Namespace) -> int:
     fusion = ImageFusion(args.weights, args.device, args.tile, args.color, args.stretch)
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    own = USER_SET.is_dir() and any(f.is_dir() for f in USER_SET.iterdir())
-    jobs = jobs_from_flags(args, [(USER_SET if own else DEMO, RESULTS / "pair")], RESULTS / "pair")
+    [scenes] = filled([USER_SET]) or [DEMO]
+    jobs = jobs_from_flags(args, [(scenes, RESULTS / "pair")], RESULTS / "pair")
     if args.save_desired:
         desired = [replace(job, output=desired_path(job)) for job in jobs]
         check_outputs(desired, overwrite=args.overwrite or args.output is None)

@@ -8,7 +8,7 @@ from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from utils.util_device import keep_freed_memory, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
-from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
+from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
 from utils.utils import run_main
 
 RESULTS = HERE / "fusion_result"
@@ -58,8 +58,8 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    folders = [HERE / "fusion_test_data" / name for name in USER_SETS]
-    sets = [(folder, RESULTS / folder.name) for folder in folders if folder.is_dir()]
+    own = filled(HERE / "fusion_test_data" / name for name in USER_SETS)
+    sets = [(folder, RESULTS / folder.name) for folder in own]
     jobs = jobs_from_flags(args, sets or [(DEMO, RESULTS)], RESULTS)
     print("Fusing...")
     return fuse_files(fusion, jobs, args)

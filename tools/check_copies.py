@@ -15,12 +15,14 @@ HEADER = "# Identical copy: see check_copies.py; edit the source, run --fix."
 SUFFIXES = (".py", ".sh")
 MAX_LIKENESS = 0.8  # share of equal lines, from which two files need a declaration
 
-SHARED = ("DenseFuse_2019", "NestFuse_2020", "DeepFuse_2017")
+SHARED = ("DenseFuse_2019", "NestFuse_2020", "DeepFuse_2017", "U2Fusion_2020")
 AUTO_ENCODERS = ("DenseFuse_2019", "NestFuse_2020")
+EXPOSURES = ("DeepFuse_2017", "U2Fusion_2020")
 COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those of its copies
     "run_infer.py": ("DenseFuse_2019", "DeepFuse_2017"),
     "tests/conftest.py": SHARED,
     "tests/helpers.py": SHARED,
+    "tests/scenes.py": EXPOSURES,
     "tests/test_align.py": SHARED,
     "tests/test_bad_input.py": AUTO_ENCODERS,
     "tests/test_checkpoint.py": SHARED,
@@ -46,6 +48,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "utils/util_pipeline.py": SHARED,
     "utils/util_reconstruct.py": AUTO_ENCODERS,
     "utils/util_run.py": SHARED,
+    "utils/util_scenes.py": EXPOSURES,
     "utils/util_speed.py": SHARED,
     "utils/util_tile.py": SHARED,
     "utils/util_train.py": SHARED,

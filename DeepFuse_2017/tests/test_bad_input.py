@@ -10,7 +10,8 @@ import torch
 
 from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script, runs_of, scalars, weights_of
-from tests.method import build, exposures, put_couple, put_scene, put_scenes
+from tests.method import build
+from tests.scenes import exposures, put_couple, put_scene, put_scenes
 from tests.test_checkpoint import Trap
 
 SMALL = ("--crop_size", 16)
@@ -184,7 +185,7 @@ def test_exposures_of_different_sizes_in_training(tmp_path: Path, train: Call) -
     outcome = train("--image_path", scenes, *TINY)
     assert outcome.status == 1
     found = "small.png 31x20, y.png 47x33, z.png 47x33"
-    assert f"error: sizes differ in {scenes / 's01'} (--image_path): {found}" in outcome.err
+    assert f"error: sizes differ in {scenes / 's01'}: {found}" in outcome.err
     assert not (tmp_path / "runs").exists()
 
 
@@ -206,7 +207,7 @@ def test_identical_exposures(tmp_path: Path, fuse: Call, train: Call, image: np.
 
     outcome = train("--image_path", tmp_path / "scenes", *TINY, "--val_fraction", 0.25)
     assert outcome.status == 0
-    assert f"warning: the exposures in {files[0].parent} are identical" in outcome.err
+    assert f"warning: the images of {files[0].parent} are identical" in outcome.err
     [run] = runs_of(tmp_path)
     for part in ("train", "val"):
         assert np.isfinite(scalars(run, f"loss/{part}")).all()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -123,7 +124,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     assert made.exists()
 
 
-@pytest.mark.parametrize("name", ["a.pth", "a.model", "a.safetensors"])
+@pytest.mark.parametrize("name", ["a.pth", "a.model", "a.safetensors", "a.npz"])
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut short", b"\x80\x02}q\x00"])
 def test_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
@@ -141,6 +142,20 @@ def test_truncated_file_is_named(tmp_path: Path, name: str) -> None:
     path.write_bytes(path.read_bytes()[:-5000])
     with pytest.raises(InputError, match=f"{name} is not a readable checkpoint"):
         load_checkpoint(path)
+
+
+def test_arrays_are_read_and_nothing_else(tmp_path: Path) -> None:
+    path, made = tmp_path / "a.npz", tmp_path / "made"
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.savez(path, **{"scope/kernel": values})
+    [(name, tensor)] = load_checkpoint(path).items()
+    assert name == "scope/kernel"
+    assert torch.equal(tensor, torch.tensor(values))
+    for other in (np.array(["text"]), np.array([Trap(made)], dtype=object)):
+        np.savez(path, other=other)
+        with pytest.raises(InputError, match=r"a\.npz is not a readable checkpoint"):
+            load_checkpoint(path)
+    assert not made.exists()
 
 
 def test_absent_and_foreign_files(tmp_path: Path) -> None:

@@ -8,18 +8,17 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import utils.util_dataset
+import utils.util_scenes
 from configs import parse_args
 from tests.helpers import picture, put
-from tests.method import put_scene, put_scenes
+from tests.scenes import put_scene, put_scenes
 from utils.util_dataset import (
     GAMMAS,
     ExposureDataset,
-    Scene,
     load_scenes,
-    read_luma,
     split_scenes,
 )
+from utils.util_scenes import Scene, read_luma
 from utils.utils import InputError
 
 DOCUMENTED_BAR = "Statistic the over-exposure and under-exposure image list..."
@@ -100,9 +99,9 @@ def test_cache_bound_changes_no_sample(tmp_path: Path, monkeypatch: pytest.Monke
         reads.append(path)
         return read_luma(path)
 
-    monkeypatch.setattr(utils.util_dataset, "read_luma", watch)
+    monkeypatch.setattr(utils.util_scenes, "read_luma", watch)
     for kept in (0, 2, 4):
-        monkeypatch.setattr(utils.util_dataset, "CACHE_BYTES", kept * 3 * 33 * 47)
+        monkeypatch.setattr(utils.util_scenes, "CACHE_BYTES", kept * 3 * 33 * 47)
         scenes = load_scenes([tmp_path])
         assert len(reads) == 4 * 3  # once each
         reads.clear()
@@ -169,7 +168,7 @@ def test_gamma_varies_each_exposure_on_its_own(tmp_path: Path) -> None:
 def test_unequal_sizes_are_an_error(tmp_path: Path) -> None:
     put(tmp_path / "s" / "a.png", picture(0, 33, 47))
     put(tmp_path / "s" / "b.png", picture(0, 33, 40))
-    with pytest.raises(InputError, match=r"sizes differ in .*s \(--image_path\): a.png 47x33, b"):
+    with pytest.raises(InputError, match=r"sizes differ in .*s: a.png 47x33, b"):
         load_scenes([tmp_path])
 
 
@@ -179,7 +178,7 @@ def test_identical_exposures_are_warned_of(
     for name in "ab":
         put(tmp_path / "s" / f"{name}.png", picture(0))
     [scene] = load_scenes([tmp_path], show_progress=False)
-    assert f"warning: the exposures in {tmp_path / 's'} are identical" in capsys.readouterr().err
+    assert f"warning: the images of {tmp_path / 's'} are identical" in capsys.readouterr().err
     [sample] = samples(ExposureDataset([scene], 16))
     assert torch.equal(sample[0], sample[1])
 

@@ -8,7 +8,7 @@ import pytest
 import run_fusion
 from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script
-from tests.method import exposures, put_couple, put_scene, put_scenes
+from tests.scenes import exposures, put_couple, put_scene, put_scenes
 from utils.util_colour import LUMA
 from utils.util_fusion import desired_luma
 

@@ -22,7 +22,7 @@ from tests.helpers import (
     scalars,
     weights_of,
 )
-from tests.method import put_scenes
+from tests.scenes import put_scenes
 
 VARIED = ("--crop_size", 16, "--patches", 2, "--augment", "--gamma")
 QUICK = (*VARIED, "--batch_size", 2)

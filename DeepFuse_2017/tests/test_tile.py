@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from models.DeepFuse import DeepFuse
 from tests.helpers import picture
-from tests.method import exposures, near_identity
+from tests.method import near_identity
+from tests.scenes import exposures
 from utils.util_fusion import ImageFusion, desired_luma
 from utils.util_tile import TiledFusion
 

@@ -14,7 +14,8 @@ import run_train
 from models.DeepFuse import DeepFuse
 from tests.conftest import Call
 from tests.helpers import copy_method, get, run_script, runs_of, same_weights, scalars, weights_of
-from tests.method import near_identity, put_scene, put_scenes
+from tests.method import near_identity
+from tests.scenes import put_scene, put_scenes
 from utils.util_weights import load_model
 
 QUICK = ("--crop_size", 16, "--batch_size", 2)

@@ -9,7 +9,8 @@ from torch import nn
 
 from models.DeepFuse import DeepFuse
 from tests.conftest import Call
-from tests.method import exposures, near_identity, put_scene
+from tests.method import near_identity
+from tests.scenes import exposures, put_scene
 from utils.util_fusion import ImageFusion
 from utils.util_weights import DESCRIBED, OURS, load_into, load_model
 from utils.utils import InputError

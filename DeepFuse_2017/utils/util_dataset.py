@@ -9,84 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
-from utils.util_colour import LUMA
 from utils.util_flags import TypedInt, fraction, positive_int
-from utils.util_image import Array, read_image, to_unit
 from utils.util_pairs import find_scenes
-from utils.utils import InputError, hold_out, warn
+from utils.util_scenes import Scene, read_scenes
+from utils.utils import InputError, hold_out
 
-CACHE_BYTES = 2 * 2**30  # of lumas that are kept decoded
 GAMMAS = (0.7, 1.4)  # range of the exponents that `--gamma` draws from
 
 
-def read_luma(path: Path) -> Array:
-    """Return an image's luma, (H, W), rounded to the levels of the file."""
-    pixels = read_image(path)
-    if pixels.ndim == 2:
-        return pixels
-    return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
-
-
-class Scene:
-    """The exposures of one scene, the darker half of them `under`, the others `over`.
-
-    Raises:
-        InputError: exposures of different sizes.
-    """
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        lumas = [read_luma(path) for path in files]
-        sizes = {luma.shape for luma in lumas}
-        if len(sizes) > 1:
-            found = ", ".join(
-                f"{p.name} {x.shape[1]}x{x.shape[0]}" for p, x in zip(files, lumas, strict=True)
-            )
-            raise InputError(f"sizes differ in {files[0].parent} (--image_path): {found}")
-        if all(np.array_equal(luma, lumas[0]) for luma in lumas[1:]):
-            warn(f"the exposures in {files[0].parent} are identical")
-        means = [to_unit(luma).mean() for luma in lumas]
-        order = sorted(range(len(files)), key=lambda i: means[i])
-        self.files = [files[i] for i in order]
-        self.height, self.width = lumas[0].shape
-        self.bytes = sum(luma.nbytes for luma in lumas)
-        self._lumas: list[Array] | None = [lumas[i] for i in order]
-
-    def forget(self) -> None:
-        """Decode the files anew from now on, each time they are asked for."""
-        self._lumas = None
-
-    def luma(self, index: int) -> Array:
-        """Return the luma of an exposure, the darkest being 0: (H, W)."""
-        return self._lumas[index] if self._lumas else read_luma(self.files[index])
-
-    def choose_pair(self, chance: random.Random) -> tuple[int, int]:
-        """Return an exposure of the darker half and one of the brighter half."""
-        half = len(self.files) // 2
-        return chance.randrange(half), chance.randrange(len(self.files) - half, len(self.files))
-
-
 def load_scenes(folders: Sequence[Path], show_progress: bool = True) -> list[Scene]:
-    """Read every scene once; what fits `CACHE_BYTES` is kept decoded.
+    """Read every scene in some folders.
 
     Raises:
         InputError: no scene, one exposure, unreadable images, or unequal sizes in a scene.
     """
     found = [files for folder in folders for files in find_scenes(folder, "--image_path").values()]
-    bar = tqdm(
-        found,
-        desc="Statistic the over-exposure and under-exposure image list...",
-        disable=not show_progress,
-    )
-    scenes, kept = [], 0
-    for files in bar:
-        scene = Scene(files)
-        kept += scene.bytes
-        if kept > CACHE_BYTES:
-            scene.forget()
-        scenes.append(scene)
-    return scenes
+    message = "Statistic the over-exposure and under-exposure image list..."
+    return read_scenes(found, message, show_progress)
 
 
 class ExposureDataset(Dataset[Tensor]):
@@ -145,7 +85,7 @@ class ExposureDataset(Dataset[Tensor]):
         top = chance.randint(0, scene.height - self.size)
         left = chance.randint(0, scene.width - self.size)
         place = (slice(top, top + self.size), slice(left, left + self.size))
-        pair = np.stack([to_unit(scene.luma(i)[place]) for i in scene.choose_pair(chance)])
+        pair = scene.pair(place, chance)
         if self.augment:
             pair = np.rot90(pair, chance.randrange(4), axes=(1, 2))
             pair = pair[:, :, ::-1] if chance.random() < 0.5 else pair

@@ -29,33 +29,40 @@ class FusionJob:
 
 
 def find_pairs(
-    folders: Sequence[Path], flags: Sequence[str], allow_unmatched: bool = False
+    folders: Sequence[Path],
+    flags: Sequence[str],
+    allow_unmatched: bool | None = False,
+    marks: Sequence[str] | None = None,
 ) -> dict[str, tuple[Path, ...]]:
     """Return the files that belong together, by name of their result.
 
     Args:
         folders: Two or more folders, or as many single files, in the order of the result.
-        flags: The flag that each was given with; `--ir` and `--vis` let a stem carry their mark.
-        allow_unmatched: Leave out what lacks a partner, with a warning, instead of raising.
+        flags: The flag that each was given with.
+        allow_unmatched: Leave out what lacks a partner, with a warning, instead of raising; None
+            where the user has no choice.
+        marks: Which of `MARKS` the stems of each may carry; by default that of its flag, if any.
 
     Raises:
         InputError: a file without partner, two files of one name, files mixed with folders, or
             an empty or absent folder.
     """
     if all(folder.is_file() for folder in folders):
-        return {strip_mark(folders[0].stem, flags[0]): tuple(folders)}
+        return {strip_mark(folders[0].stem, (marks or flags)[0]): tuple(folders)}
     if files := [str(folder) for folder in folders if folder.is_file()]:
         raise InputError(
             f"{files[0]} is a file and not all of {' '.join(flags)} are; give all alike"
         )
-    found = [_by_name(folder, flag) for folder, flag in zip(folders, flags, strict=True)]
+    sides = zip(folders, flags, marks or flags, strict=True)
+    found = [_by_name(folder, flag, mark) for folder, flag, mark in sides]
     common = set.intersection(*(set(names) for names in found))
     for names, flag, folder in zip(found, flags, folders, strict=True):
         lonely = sorted(path.name for name, path in names.items() if name not in common)
         if lonely and not allow_unmatched:
+            way = "" if allow_unmatched is None else ", and --allow_unmatched leaves these out"
             raise InputError(
                 f"{len(lonely)} of {len(names)} images in {folder} ({flag}) have no partner, "
-                f"{lonely[0]} first; files pair by stem, and --allow_unmatched leaves these out"
+                f"{lonely[0]} first; files pair by stem{way}"
             )
         if lonely:
             warn(f"{folder}: left out {', '.join(lonely)} without partner (--allow_unmatched)")
@@ -102,10 +109,10 @@ def strip_mark(stem: str, flag: str) -> str:
     return bare or stem
 
 
-def _by_name(folder: Path, flag: str) -> dict[str, Path]:
+def _by_name(folder: Path, flag: str, mark: str) -> dict[str, Path]:
     names: dict[str, Path] = {}
     for path in list_images(folder, flag):
-        other = names.setdefault(strip_mark(path.stem, flag), path)
+        other = names.setdefault(strip_mark(path.stem, mark), path)
         if other is not path:
             raise InputError(f"{other} and {path.name} ({flag}) have the same name for pairing")
     return names
@@ -136,11 +143,18 @@ def plan_jobs(
 
 
 def check_outputs(jobs: Sequence[FusionJob], overwrite: bool) -> None:
-    """Refuse results that exist and may not be replaced, or that would replace a source.
+    """Refuse results that may not be replaced, or would replace a source or one another.
 
     Raises:
         InputError: see above.
     """
+    first: dict[Path, FusionJob] = {}
+    for job in jobs:
+        other = first.setdefault(job.output, job)
+        if other is not job:
+            raise InputError(
+                f"{other.sources[0]} and {job.sources[0]} have the same result, {job.output}"
+            )
     existing = [job.output for job in jobs if job.output.exists()]
     if existing and not overwrite:
         raise InputError(

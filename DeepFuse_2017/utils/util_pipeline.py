@@ -3,7 +3,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,14 @@ from tqdm import tqdm
 from utils.util_align import align_exposures, misalignment
 from utils.util_flags import BooleanFlag, FlagParser, natural_int
 from utils.util_image import Array, as_gray, ir_range, read_image, resize_to, scale_ir, write_image
-from utils.util_pairs import FusionJob, find_pairs, find_scenes, pairs_in, plan_jobs
+from utils.util_pairs import (
+    FusionJob,
+    check_outputs,
+    find_pairs,
+    find_scenes,
+    pairs_in,
+    plan_jobs,
+)
 from utils.util_tile import TILE, TiledFusion
 from utils.utils import InputError, warn
 
@@ -105,6 +112,11 @@ def _add_pair_values(values: argparse._ArgumentGroup) -> None:
     )
 
 
+def filled(folders: Iterable[Path]) -> list[Path]:
+    """Return those of the documented folders into which the user has put files."""
+    return [f for f in folders if any(path.is_file() for path in f.rglob("*"))]
+
+
 def jobs_from_flags(
     args: argparse.Namespace, defaults: Sequence[tuple[Path, Path]], default_output: Path
 ) -> list[FusionJob]:
@@ -129,6 +141,7 @@ def jobs_from_flags(
             found = pairs_in(folder) if pairs else find_scenes(folder)
             kind = "pair" if pairs else "exposures"
             jobs += plan_jobs(found, args.output or output, overwrite, kind)
+        check_outputs(jobs, overwrite)  # of all of them together
         return jobs
     if names == ["scene_dir"]:
         kind, found = "exposures", find_scenes(args.scene_dir)
@@ -201,6 +214,7 @@ def fuse_files(
     jobs: Sequence[FusionJob],
     args: argparse.Namespace,
     also: Callable[[FusionJob, list[Array]], None] | None = None,
+    arrange: Callable[[FusionJob, list[Array]], list[Array]] | None = None,
 ) -> int:
     """Fuse every job, reading ahead and writing behind, and return the exit status.
 
@@ -211,6 +225,7 @@ def fuse_files(
         jobs: From `jobs_from_flags`.
         args: Parsed `add_fusion_flags`.
         also: What else to do with each job and its sources.
+        arrange: Puts the sources of a job in the order in which they are fused.
     """
     failures = 0
     seconds: list[float] = []
@@ -220,6 +235,7 @@ def fuse_files(
         for job, images in tqdm(_read_ahead(reader, jobs, args), total=len(jobs), unit="pair"):
             try:
                 sources = images.result()
+                sources = arrange(job, sources) if arrange else sources
                 start = time.perf_counter()
                 fused = fusion.fuse(sources)
                 seconds.append(time.perf_counter() - start)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
+from zipfile import BadZipFile
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -16,6 +18,10 @@ from torch import nn
 
 from utils.utils import InputError
 
+UNREADABLE = (  # what readers raise on files that are not theirs
+    *(BadZipFile, EOFError, KeyError, OSError, RuntimeError),
+    *(SafetensorError, TypeError, ValueError),
+)
 LAST = "last.pth"
 BEST_WEIGHTS = "best.safetensors"
 
@@ -57,7 +63,7 @@ def save_weights(path: Path, model: nn.Module, about: Mapping[str, str]) -> None
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a `.pth`, `.model` or `.safetensors` file without running code from it.
+    """Read a `.pth`, `.model`, `.safetensors` or `.npz` file without running code from it.
 
     Returns:
         What was saved, on the CPU; for safetensors the tensors by name, and under `about` the
@@ -72,13 +78,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 return {**{k: file.get_tensor(k) for k in file.keys()}, "about": file.metadata()}  # noqa: SIM118
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: torch.tensor(arrays[name]) for name in arrays.files}
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} was not loaded: it holds more than tensors and plain types, and such a "
             "file can run code; re-save its state_dict alone"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} is not a readable checkpoint: {error}") from error
     if not isinstance(state, dict):
         raise InputError(f"{path} holds a {type(state).__name__}, not a state_dict")

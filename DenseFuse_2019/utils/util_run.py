@@ -47,6 +47,17 @@ def run_training(
         load_into: Copies weights of any known form into a model and returns the form's name.
         root: The folder of the runs.
     """
+    accelerator = start_process(args, parser)
+    training = build(args, accelerator)
+    run = resume(training, read_resumed(args), args, load_into)
+    if accelerator.is_main_process:
+        training.run = open_run(run, root, args)
+    fit(training)
+    accelerator.end_training()  # a process group left open can abort the exit
+
+
+def start_process(args: argparse.Namespace, parser: FlagParser) -> Accelerator:
+    """Set allocator, threads and seeds, print the banner, and return the accelerator."""
     keep_freed_memory()
     set_threads(args.threads)
     seed_everything(args.seed)
@@ -54,12 +65,7 @@ def run_training(
     if accelerator.is_main_process:
         print_banner(parser, args)
     accelerator.print(f"Device ready: {accelerator.device}, processes: {accelerator.num_processes}")
-    training = build(args, accelerator)
-    run = _resume(training, args, load_into)
-    if accelerator.is_main_process:
-        training.run = open_run(run, root, args)
-    fit(training)
-    accelerator.end_training()  # a process group left open can abort the exit
+    return accelerator
 
 
 def prepare_training(
@@ -114,12 +120,34 @@ def prepare_training(
     )
 
 
-def _resume(training: Training, args: argparse.Namespace, load_into: LoadInto) -> Path | None:
-    """Load `--resume_path`, and return the run folder to go on in, or None for a new run."""
-    if args.resume_path is None:
+def read_resumed(args: argparse.Namespace) -> Mapping[str, Any] | None:
+    """Return what `--resume_path` holds, if it is given."""
+    return load_checkpoint(find_checkpoint(args.resume_path)) if args.resume_path else None
+
+
+def resume(
+    training: Training,
+    state: Mapping[str, Any] | None,
+    args: argparse.Namespace,
+    load_into: LoadInto,
+) -> Path | None:
+    """Take over the state of a run, or weights.
+
+    Args:
+        training: Freshly prepared.
+        state: From `read_resumed`.
+        args: The settings, which must be the run's.
+        load_into: See `run_training`.
+
+    Returns:
+        The run folder to go on in, or None for a new run.
+
+    Raises:
+        InputError: other settings than the run's, or foreign weights.
+    """
+    if state is None:
         return None
     checkpoint = find_checkpoint(args.resume_path)
-    state = load_checkpoint(checkpoint)
     if is_run_checkpoint(state):
         check_same_settings(args, state["arguments"])
         restore(training, state)

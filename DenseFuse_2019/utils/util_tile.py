@@ -141,10 +141,14 @@ class TiledFusion(ABC):
             result[tile.write] = from_unit(kept if in_colour else kept[..., 0], result.dtype)
         return result
 
+    def reach(self, count: int) -> int:
+        """Return how far the fusion of `count` sources sees, pixels: by default the halo."""
+        return self.halo
+
     def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
         """Yield each tile and its sources, (1, 1 or 3, h, w) in [0, 1]."""
         height, width = sources[0].shape[:2]
-        for tile in tiles(height, width, self.tile, self.halo, self.stride):
+        for tile in tiles(height, width, self.tile, self.reach(len(sources)), self.stride):
             yield tile, [self._tensor(source[tile.read]) for source in sources]
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
@@ -37,6 +37,16 @@ Losses = Callable[[nn.Module, Any], dict[str, Tensor]]
 Pictures = Callable[[nn.Module, Any], dict[str, Tensor]]
 
 
+class Stateful(Protocol):
+    """What a method keeps besides network and optimiser."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return tensors and plain types."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> object:
+        """Undo `state_dict`."""
+
+
 class NonFiniteLossError(InputError):
     """A loss became NaN or infinite; training stops before the weights do."""
 
@@ -58,6 +68,7 @@ class Training:
     about: Mapping[str, str] = field(default_factory=dict)  # goes into the exported weights
     next_epoch: int = 0
     best_loss: float = math.inf
+    keeps: Stateful | None = None  # goes into the checkpoints too
     show_progress: bool = True
     run: Path | None = None  # of the main process, the only one that writes
     example: Any = None  # the last batch, for pictures
@@ -175,6 +186,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
 def state_of(training: Training) -> dict[str, Any]:
     """Return what a run needs to go on as if it had never stopped."""
     t = training
+    kept = {"keeps": t.keeps.state_dict()} if t.keeps else {}
     return {
         "model": t.accelerator.unwrap_model(t.model).state_dict(),
         "optimizer": t.optimizer.state_dict(),
@@ -183,6 +195,7 @@ def state_of(training: Training) -> dict[str, Any]:
         "best_loss": t.best_loss,
         "random_states": random_states(),
         "arguments": t.arguments,
+        **kept,
     }
 
 
@@ -195,6 +208,8 @@ def restore(training: Training, state: Mapping[str, Any]) -> None:
     t.next_epoch = state["next_epoch"]
     t.best_loss = state["best_loss"]
     restore_random_states(state["random_states"])
+    if t.keeps:
+        t.keeps.load_state_dict(state["keeps"])
 
 
 def _save(t: Training, folder: Path, loss: float) -> None:

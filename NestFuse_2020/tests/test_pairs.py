@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import picture, put
-from utils.util_pairs import find_pairs, find_scenes, plan_jobs, strip_mark
+from utils.util_pairs import (
+    FusionJob,
+    check_outputs,
+    find_pairs,
+    find_scenes,
+    plan_jobs,
+    strip_mark,
+)
+from utils.util_pipeline import filled
 from utils.utils import InputError
 
 FLAGS = ["--vis", "--ir"]
@@ -122,6 +130,30 @@ def test_existing_results_and_sources_are_safe(tmp_path: Path) -> None:
     assert len(plan_jobs(pairs, tmp_path / "out", True)) == 1
     with pytest.raises(InputError, match="is one of the sources"):
         plan_jobs(pairs, places[0], True)
+
+
+def test_two_jobs_of_one_result_are_refused(tmp_path: Path) -> None:
+    jobs = [FusionJob((tmp_path / n, tmp_path / "ir"), tmp_path / "out" / "1.png") for n in "ab"]
+    check_outputs(jobs[:1], overwrite=True)
+    with pytest.raises(InputError, match=r"a and .*b have the same result, .*1\.png"):
+        check_outputs(jobs, overwrite=True)
+
+
+def test_marks_and_flags_may_differ(tmp_path: Path) -> None:
+    sides = folders(tmp_path, ["VIS1.png"], ["IR1.png", "IR2.png"])
+    words = (["--set"] * 2, None, FLAGS)
+    with pytest.raises(InputError, match=r"1 of 2 .*\(--set\) have no .*pair by stem$"):
+        find_pairs(sides, *words)
+    (tmp_path / "ir" / "IR2.png").unlink()
+    assert list(find_pairs(sides, *words)) == ["1"]
+
+
+def test_folders_that_hold_files(tmp_path: Path) -> None:
+    names = [tmp_path / n for n in ("absent", "empty", "hollow", "full")]
+    for folder in (names[1], names[2] / "ir", names[3] / "ir"):
+        folder.mkdir(parents=True)
+    (names[3] / "ir" / "a.png").touch()
+    assert filled(names) == names[3:]
 
 
 def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:

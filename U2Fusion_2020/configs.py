@@ -1,0 +1,56 @@
+"""Every setting of a training run: `python run_train.py --help` prints them."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.util_dataset import TASKS, add_pair_flags
+from utils.util_ewc import add_ewc_flags
+from utils.util_flags import BooleanFlag, FlagParser, add_training_flags, natural_float
+from utils.utils import InputError
+from utils.vgg import add_vgg_flags
+
+HERE = Path(__file__).resolve().parent
+DEMO = HERE.parent / "common_data" / "demo"
+DEMO_SETS = {"ivif": DEMO / "ir_vis", "mef": DEMO / "exposures", "mff": DEMO / "ir_vis" / "vis"}
+
+
+def build_parser() -> FlagParser:
+    """Return the parser of `run_train.py`."""
+    parser = FlagParser(description="Train U2Fusion for one task, or several in sequence.")
+    add_pair_flags(parser.add_argument_group("data"), DEMO_SETS)
+    add_vgg_flags(parser.add_argument_group("information"))
+    training = parser.add_argument_group("training")
+    add_training_flags(training, batch_size=4, num_epochs=10, lr=1e-4, where="as described")
+    training.add_argument(
+        "--ssim_weight", type=natural_float, default=1.0, help="of the structural loss"
+    )
+    training.add_argument(
+        "--mse_weight", type=natural_float, default=20.0, help="alpha, of the pixel loss"
+    )
+    add_ewc_flags(training)
+    parser.add_argument_group("console").add_argument(
+        "--output", action=BooleanFlag, default=True, help="show progress"
+    )
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings; `train_num_typed` tells whether --train_num was given."""
+    parser = build_parser()
+    parser.set_defaults(train_num_typed=False)
+    return parser.parse_args(argv)
+
+
+def sets_of_tasks(args: argparse.Namespace) -> dict[str, list[Path]]:
+    """Return the folders of each task, in the order of training.
+
+    Raises:
+        InputError: `--image_path` with several tasks, or a task named twice.
+    """
+    if len(set(args.tasks)) < len(args.tasks):
+        raise InputError(f"--tasks {' '.join(args.tasks)}: each can be learned once")
+    if args.image_path and len(args.tasks) > 1:
+        flags = ", ".join(f"--{task}_path" for task in TASKS)
+        raise InputError(f"--image_path is of one task; with several --tasks use {flags}")
+    return {task: args.image_path or getattr(args, f"{task}_path") for task in args.tasks}

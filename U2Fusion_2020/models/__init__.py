@@ -1,0 +1,1 @@
+"""U2Fusion's network."""

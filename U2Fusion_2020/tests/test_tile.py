@@ -1,0 +1,96 @@
+"""Tiled equals whole for any tile, size and number of sources; each fold sees further."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.DenseNet import DECODER, GROWTH, DenseNet
+from tests.helpers import picture
+from tests.method import near_identity
+from utils.util_fusion import ImageFusion
+from utils.util_tile import TiledFusion
+
+
+def fusion_of(model: DenseNet, tile: int, halo: int = 10, **options: object) -> ImageFusion:
+    """Return an ImageFusion of a network that is in no file."""
+    fusion = ImageFusion.__new__(ImageFusion)
+    TiledFusion.__init__(fusion, torch.device("cpu"), 1, halo, tile, **options)
+    fusion.model = model
+    return fusion
+
+
+def floats(count: int, height: int, width: int, channels: int = 1) -> list[np.ndarray]:
+    return [picture(n, height, width, channels) / np.float32(255) for n in range(count)]
+
+
+def long_sighted() -> DenseNet:
+    """Return a network whose pixels are the first source's, ten above and ten to the left."""
+    model = DenseNet()
+    newest = [0, *(GROWTH * n for n in range(5)), GROWTH * 5, *([0] * len(DECODER))]
+    layers = [model.conv1, *model.dense, *model.decoder, model.conv_out]
+    with torch.no_grad():
+        for layer, channel in zip(layers, newest, strict=True):
+            layer.weight.zero_()
+            layer.weight[0, channel, 0, 0] = 1
+    return model.eval()
+
+
+NOISY, LONG = near_identity(noise=0.02), long_sighted()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    height=st.integers(2, 45),
+    width=st.integers(2, 45),
+    tile=st.integers(3, 50),
+    count=st.integers(2, 4),
+    colour=st.booleans(),
+    stretch=st.sampled_from(["none", "minmax"]),
+)
+def test_tiled_equals_whole(
+    height: int, width: int, tile: int, count: int, colour: bool, stretch: str
+) -> None:
+    sources = floats(count, height, width, 3 if colour else 1)
+    whole = fusion_of(NOISY, 0, stretch=stretch).fuse(sources)
+    tiled = fusion_of(NOISY, tile, stretch=stretch).fuse(sources)
+    assert whole.shape == tiled.shape == sources[0].shape
+    assert np.isfinite(whole).all()
+    assert np.abs(tiled - whole).max() <= 1e-5
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_halo_one_too_small_would_show(count: int) -> None:
+    sources = floats(count, 60, 60)
+    assert DenseNet.receptive_radius == 10
+    whole = fusion_of(LONG, 0).fuse(sources)
+    np.testing.assert_allclose(fusion_of(LONG, 30).fuse(sources), whole, atol=1e-6)
+    assert np.abs(fusion_of(LONG, 30, halo=9).fuse(sources) - whole).max() > 0.01
+
+
+def test_every_fold_adds_to_the_reach() -> None:
+    assert [fusion_of(LONG, 30).reach(n) for n in (2, 3, 5)] == [10, 20, 40]
+    first, *others = floats(3, 60, 60)
+    twice = 0.5 + np.tanh(0.5 + np.tanh(first[10:-30, 10:-30]) / 2) / 2
+    whole = fusion_of(LONG, 0).fuse([first, *others])
+    np.testing.assert_allclose(whole[30:-10, 30:-10], twice, atol=1e-6)
+    for reach, exact in ((20, True), (19, False), (10, False)):
+        fusion = fusion_of(LONG, 30)
+        fusion.reach = lambda count, reach=reach: reach
+        off = np.abs(fusion.fuse([first, *others]) - whole).max()
+        assert off <= 1e-6 if exact else off > 0.01
+
+
+def test_minmax_of_a_uniform_result_is_finite() -> None:
+    flat = np.full((20, 21), 0.5, np.float32)
+    fused = fusion_of(LONG, 8, stretch="minmax").fuse([flat, flat])
+    assert np.isfinite(fused).all()
+    assert np.ptp(fused) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_result_has_the_type_of_the_first_source(dtype: type) -> None:
+    first, other = picture(0, channels=1, dtype=dtype), picture(1, channels=1)
+    assert fusion_of(NOISY, 16).fuse([first, other]).dtype == dtype
+    assert fusion_of(NOISY, 16).fuse([other, first]).dtype == np.uint8

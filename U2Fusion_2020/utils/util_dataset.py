@@ -1,0 +1,247 @@
+"""Pairs to learn from, of every task: infrared and visible, exposures, multi-focus."""
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.util_focus import Photograph
+from utils.util_image import SUFFIXES, list_images
+from utils.util_pairs import find_pairs, find_scenes
+from utils.util_scenes import Scene, read_scenes
+from utils.utils import InputError, hold_out
+
+TASKS = ("ivif", "mef", "mff")
+# The usual names of the two folders of a set, in lower case.
+FOLDERS = {
+    "ivif": (
+        ("vis", "vi", "visible", "rgb", "crop_lr_visible", "crop_hr_visible"),
+        ("ir", "inf", "infrared", "thermal", "lwir", "cropinfrared"),
+    ),
+    "mef": (("under", "ue", "low"), ("over", "oe", "high")),
+    "mff": (("near", "sourcea", "a"), ("far", "sourceb", "b")),
+}
+STEM_MARKS = {"ivif": ["--vis", "--ir"]}  # stems may carry the marks of these flags
+LAYOUTS = {
+    "ivif": "vis/<stem>.png and ir/<stem>.png",
+    "mef": "under/<stem>.png and over/<stem>.png, or a folder of exposures for each scene",
+    "mff": "near/<stem>.png and far/<stem>.png, or photographs to make pairs of",
+}
+Files = list[tuple[Path, ...]]
+
+
+class PatchDataset(Dataset[dict[str, Tensor]]):
+    """Patches of two registered lumas in [0, 1]: `sources`, (2, size, size).
+
+    Args:
+        scenes: At least `size` pixels a side.
+        size: Side of a patch, pixels.
+        patches: How many; by default one of each scene.
+        fixed: Cut the same ones in every epoch.
+        augment: Turn and mirror them.
+        swap: Exchange the two sources of half of them.
+        seed: Together with the epoch and the sample's index it decides all of these, whatever
+            the number of workers and processes.
+
+    Attributes:
+        weights: The sources' weights if they were measured, (len, 2); samples then have
+            `weights`, (2,). Only where patches are fixed.
+
+    Raises:
+        InputError: a scene is smaller than a patch.
+    """
+
+    unit = "patches"
+
+    def __init__(
+        self,
+        scenes: Sequence[Scene],
+        size: int = 64,
+        patches: int | None = None,
+        fixed: bool = False,
+        augment: bool = False,
+        swap: bool = False,
+        seed: int = 0,
+    ) -> None:
+        for scene in scenes:
+            if min(scene.height, scene.width) < size:
+                raise InputError(
+                    f"{scene.files[0]} is {scene.width}x{scene.height}, smaller than "
+                    f"--crop_size {size}"
+                )
+        self.scenes = list(scenes)
+        self.size = size
+        self.patches = patches or len(self.scenes)
+        self.fixed = fixed
+        self.augment = augment
+        self.swap = swap
+        self.seed = seed
+        self.weights: Tensor | None = None
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by the workers
+
+    def start_epoch(self, epoch: int) -> None:
+        """Choose the patches of an epoch (from 0); never called, they stay the same."""
+        if not self.fixed:
+            self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return self.patches
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Return one sample."""
+        scene = self.scenes[index % len(self.scenes)]
+        chance = random.Random(f"{self.seed} {int(self._epoch)} {index}")
+        top = chance.randint(0, scene.height - self.size)
+        left = chance.randint(0, scene.width - self.size)
+        place = (slice(top, top + self.size), slice(left, left + self.size))
+        pair = scene.pair(place, chance)
+        if self.augment:
+            pair = np.rot90(pair, chance.randrange(4), axes=(1, 2))
+            pair = pair[:, :, ::-1] if chance.random() < 0.5 else pair
+        if self.swap and chance.random() < 0.5:
+            pair = pair[::-1]
+        sample = {"sources": torch.from_numpy(np.ascontiguousarray(pair))}
+        return sample if self.weights is None else {**sample, "weights": self.weights[index]}
+
+
+def find_task_scenes(
+    task: str, folders: Sequence[Path], flag: str = "--image_path", show_progress: bool = False
+) -> list[Scene]:
+    """Read every scene of a task.
+
+    Args:
+        task: One of `TASKS`.
+        folders: Sets, each with two folders of `FOLDERS` or as `LAYOUTS` says; or those two.
+        flag: The one that they were given with.
+        show_progress: Draw a progress bar.
+
+    Raises:
+        InputError: no such layout, an image without partner, or unequal sizes.
+    """
+    couple = _couple(task, folders, flag) if len(folders) == 2 else None
+    if couple:
+        found = [(_paired(task, couple, flag), Scene)]
+    else:
+        found = [_find_files(task, folder, flag) for folder in folders]
+    scenes: list[Scene] = []
+    for files, kind in found:
+        scenes += read_scenes(files, f"Reading {task} pairs...", show_progress, kind)
+    return scenes
+
+
+def _find_files(task: str, folder: Path, flag: str) -> tuple[Files, type[Scene]]:
+    """Return the files of a set, scene by scene, and what to make of them."""
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder} ({flag})")
+    inside = sorted(folder.iterdir())
+    if couple := _couple(task, [f for f in inside if f.is_dir()], flag):
+        return _paired(task, couple, flag), Scene
+    if task == "mef":
+        return list(find_scenes(folder, flag).values()), Scene
+    if task == "mff" and any(f.suffix.lower() in SUFFIXES for f in inside):
+        return [(file,) for file in list_images(folder, flag)], Photograph
+    raise InputError(f"no {task} pairs in {folder} ({flag}); expected {LAYOUTS[task]}")
+
+
+def _couple(task: str, folders: Sequence[Path], flag: str) -> list[Path] | None:
+    """Return the two folders of a task's pairs, if they are among these."""
+    named = [[f for f in folders if f.name.lower() in names] for names in FOLDERS[task]]
+    for found in named:
+        if len(found) > 1:
+            both = ", ".join(map(str, found))
+            raise InputError(f"{both} ({flag}) are of one kind; give one of them")
+    return [found[0] for found in named] if all(named) else None
+
+
+def _paired(task: str, couple: Sequence[Path], flag: str) -> Files:
+    return list(find_pairs(couple, [flag] * 2, None, STEM_MARKS.get(task)).values())
+
+
+def split_task(
+    task: str, folders: Sequence[Path], args: argparse.Namespace
+) -> tuple[PatchDataset, PatchDataset | None]:
+    """Return the patches of a task to train on, and those of other scenes to validate on if any.
+
+    Raises:
+        InputError: see `find_task_scenes`; fewer scenes than a typed `--train_num`, or too few to
+            split.
+    """
+    flag = "--image_path" if args.image_path else f"--{task}_path"
+    train, val = hold_out(
+        find_task_scenes(task, folders, flag, args.output),
+        args.train_num,
+        args.train_num_typed,
+        args.val_fraction,
+        args.seed,
+        f"{task} pairs",
+        folders,
+    )
+    train_set = PatchDataset(
+        train,
+        args.crop_size,
+        args.patches,
+        fixed=args.fixed_patches,
+        augment=args.augment,
+        swap=True,
+        seed=args.seed,
+    )
+    if not val:
+        return train_set, None
+    share = args.patches and max(1, round(args.patches * len(val) / len(train)))
+    return train_set, PatchDataset(val, args.crop_size, share, fixed=True)
+
+
+def add_pair_flags(data: argparse._ArgumentGroup, demo: dict[str, Path]) -> None:
+    """Add the flags that `split_task` reads; `demo` holds a set for each task."""
+    data.add_argument(
+        "--tasks",
+        nargs="+",
+        choices=TASKS,
+        default=["ivif"],
+        help="what to learn, one after the other: infrared and visible, exposures, multi-focus",
+    )
+    data.add_argument(
+        "--image_path",
+        type=Path,
+        nargs="+",
+        help="sets of the task, if there is one; else see the next",
+    )
+    for task in TASKS:
+        data.add_argument(
+            f"--{task}_path",
+            type=Path,
+            nargs="+",
+            default=[demo[task]],
+            help=f"sets of the task {task}: {LAYOUTS[task]}",
+        )
+    data.add_argument(
+        "--gray", action=BooleanFlag, default=True, help="train on luma, as the network needs"
+    )
+    data.add_argument(
+        "--train_num",
+        action=TypedInt,
+        default=10000,
+        help="pairs to use of each task; the default is an upper bound",
+    )
+    data.add_argument(
+        "--val_fraction", type=fraction, default=0.05, help="share of them to validate on"
+    )
+    data.add_argument("--crop_size", type=positive_int, default=64, help="side of a patch, pixels")
+    data.add_argument(
+        "--patches", type=positive_int, help="patches an epoch; by default one of each pair"
+    )
+    data.add_argument(
+        "--fixed_patches",
+        action=BooleanFlag,
+        default=False,
+        help="cut the same patches in every epoch, and measure their information once",
+    )
+    data.add_argument(
+        "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"
+    )

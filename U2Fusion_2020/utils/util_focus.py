@@ -1,0 +1,89 @@
+"""Multi-focus pairs made from sharp photographs, by blurring what the other one keeps sharp.
+
+`python -m utils.util_focus --image_path PHOTOS --output FOLDER` writes such pairs and the
+photographs' lumas to `near/`, `far/` and `sharp/` of a folder.
+"""
+
+import argparse
+import random
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from utils.util_flags import FlagParser, positive_int
+from utils.util_image import Array, from_unit, list_images, to_unit, write_image
+from utils.util_pairs import FusionJob, check_outputs
+from utils.util_scenes import Scene, read_luma
+from utils.utils import run_main
+
+SIGMAS = (1.0, 4.0)  # range of the blur's standard deviations, pixels
+MARGIN = 12  # pixels that a blur reaches: three of its greatest standard deviations
+PLANES = ("near", "far", "sharp")  # what is written of each photograph
+COARSE = (2, 6)  # range of the cells a side that decide what is near
+
+
+class Photograph(Scene):
+    """A sharp image, of which every rectangle can be seen as a multi-focus pair."""
+
+    def pair(self, place: tuple[slice, slice], chance: random.Random) -> Array:
+        """Cut out a rectangle, seen focused near and far: (2, h, w) in [0, 1]."""
+        starts = [max(0, side.start - MARGIN) for side in place]
+        ends = [side.stop + MARGIN for side in place]
+        around = tuple(map(slice, starts, ends))
+        inside = [
+            slice(side.start - start, side.stop - start)
+            for side, start in zip(place, starts, strict=True)
+        ]
+        return defocus(to_unit(self.luma(0)[around]), chance)[:, inside[0], inside[1]]
+
+
+def defocus(sharp: Array, chance: random.Random) -> Array:
+    """Return an image focused near and far: (H, W) in [0, 1] to (2, H, W).
+
+    A random, smoothly bounded part of it is near, about half; each of the two has the other part
+    blurred by a Gaussian.
+
+    Args:
+        sharp: In focus everywhere.
+        chance: Decides the parts and the blur.
+    """
+    height, width = sharp.shape
+    cells = [chance.randint(*COARSE) for _ in range(2)]
+    coarse = np.array([[chance.random() for _ in range(cells[1])] for _ in range(cells[0])])
+    smooth = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    sigma = chance.uniform(*SIGMAS)
+    near = (smooth > np.median(smooth)).astype(np.float32)
+    near = cv2.GaussianBlur(near, (0, 0), sigma / 2, borderType=cv2.BORDER_REFLECT_101)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
+    return np.stack([near * sharp + (1 - near) * blurred, (1 - near) * sharp + near * blurred])
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write a pair of every photograph."""
+    files = list_images(args.image_path, "--image_path")[: args.train_num]
+    jobs = [
+        FusionJob((file,), args.output / name / f"{file.stem}.png")
+        for file in files
+        for name in PLANES
+    ]
+    check_outputs(jobs, overwrite=False)
+    for name in PLANES:
+        (args.output / name).mkdir(parents=True, exist_ok=True)
+    for file in tqdm(files):
+        luma = read_luma(file)
+        sharp = to_unit(luma)
+        pair = defocus(sharp, random.Random(f"{args.seed} {file.name}"))
+        for name, pixels in zip(PLANES, (*pair, sharp), strict=True):
+            path = args.output / name / f"{file.stem}.png"
+            write_image(path, from_unit(pixels, luma.dtype))
+
+
+if __name__ == "__main__":
+    flags = FlagParser(description="Make multi-focus pairs from photographs.")
+    flags.add_argument("--image_path", type=Path, required=True, help="folder of photographs")
+    flags.add_argument("--output", type=Path, required=True, help="folder of near, far, sharp")
+    flags.add_argument("--train_num", type=positive_int, help="how many, all by default")
+    flags.add_argument("--seed", type=int, default=0, help="fixes parts and blur")
+    run_main(main, flags.parse_args())

@@ -1,0 +1,74 @@
+"""U2Fusion's weights in the forms in which they are published.
+
+- ours: a state_dict of `models.DenseNet`, as safetensors or in a run's checkpoint;
+- official: the variables of the TensorFlow checkpoint by name, as `.npz`; kernels are (H, W, in,
+  out), and the dense block puts the newest features first.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.DenseNet import GROWTH, DenseNet
+from utils.util_checkpoint import load_checkpoint
+from utils.utils import InputError
+
+OURS = "this repository's layout"
+OFFICIAL = "the official TensorFlow layout"
+ENCODER, DECODER = "Generator/encoder", "Generator_1/decoder"
+OFFICIAL_LAYERS = {
+    "conv1": f"{ENCODER}/conv1_1",
+    **{f"dense.{n}": f"{ENCODER}/dense_block_conv{n + 1}" for n in range(5)},
+    **{f"decoder.{n}": f"{DECODER}/conv2_{n + 1}" for n in range(3)},
+    "conv_out": f"{DECODER}/conv2_4",
+}
+NEWEST_FIRST = [name for name in OFFICIAL_LAYERS if name.startswith("dense")] + ["decoder.0"]
+
+
+def load_model(path: Path) -> tuple[DenseNet, str]:
+    """Return the network of a weights file in evaluation mode, and the form it came in.
+
+    Raises:
+        InputError: unreadable, or not U2Fusion's.
+    """
+    model = DenseNet()
+    form = load_into(model, load_checkpoint(path), path)
+    return model.eval(), form
+
+
+def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
+    """Copy weights in either form into a network and return the form.
+
+    Raises:
+        InputError: not U2Fusion's.
+    """
+    inner = state["model"] if isinstance(state.get("model"), Mapping) else state
+    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    form = OFFICIAL if f"{ENCODER}/conv1_1/kernel" in tensors else OURS
+    own = model.state_dict()
+    try:
+        tensors = _from_official(tensors) if form == OFFICIAL else tensors
+        fits = {k: v.shape for k, v in tensors.items()} == {k: v.shape for k, v in own.items()}
+    except (KeyError, RuntimeError):
+        fits = False
+    if not fits:
+        names = ", ".join(list(state)[:3])
+        raise InputError(f"{path} is not U2Fusion's: it holds {len(state)} entries ({names}, ...)")
+    for name, target in own.items():
+        target.copy_(tensors[name])
+    return form
+
+
+def _from_official(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the official variables as PyTorch's, under our names."""
+    found: dict[str, Tensor] = {}
+    for ours, theirs in OFFICIAL_LAYERS.items():
+        weight = tensors[f"{theirs}/kernel"].permute(3, 2, 0, 1)  # (out, in, H, W)
+        if ours in NEWEST_FIRST:
+            blocks = weight.split(GROWTH, dim=1)
+            weight = torch.cat(blocks[::-1], dim=1)
+        found |= {f"{ours}.weight": weight, f"{ours}.bias": tensors[f"{theirs}/bias"]}
+    return found

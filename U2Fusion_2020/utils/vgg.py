@@ -1,0 +1,271 @@
+"""How much information a source holds: gradients of VGG16's features.
+
+U2Fusion, "Information measurement" and "Information preservation degree":
+
+    g = mean over five layers of the mean of ||Laplacian(features)||^2
+    omega = softmax(g_1 / c, ..., g_N / c)
+
+The constants c belong to features of the original network, whose inputs are 0-255 minus the mean.
+`python -m utils.vgg --stand_in FILE` writes a small network of random weights for trials.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import VGG16_Weights
+from torchvision.models.vgg import cfgs, make_layers
+
+from utils.util_checkpoint import load_checkpoint, save_weights
+from utils.util_device import memory_format
+from utils.util_flags import FlagParser, positive_float
+from utils.utils import InputError, run_main
+
+SIDE = 224  # pixels
+TAPS = (3, 8, 15, 22, 29)  # relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 in torchvision's features
+CHUNK = 8  # images in memory at once
+C = {"ivif": 3000.0, "mef": 3500.0, "mff": 100.0}  # the paper's; its code has 3200 for ivif
+
+# What each published network takes: mean and standard deviation of its three input channels, in
+# units of [0, 1].
+PUBLISHED = {
+    "features": VGG16_Weights.IMAGENET1K_FEATURES,
+    "imagenet": VGG16_Weights.IMAGENET1K_V1,
+}
+STATISTICS: dict[str, tuple[Sequence[float], Sequence[float]]] = {
+    **{name: (w.transforms().mean, w.transforms().std) for name, w in PUBLISHED.items()},
+    "caffe": ([103.939 / 255, 116.779 / 255, 123.68 / 255], [1 / 255] * 3),  # B, G, R
+}
+CONVENTIONS = ("features", "caffe", "imagenet")
+CAFFE_BIASES = (0.7344, 0.0934, 0.0677, 0.8862)  # the first of conv1_1, by which a network is known
+IMAGENET_BIASES = (0.4034, 0.3778, 0.4644, -0.3228)
+REFERENCE_INFORMATION = 17913.3  # g of `calibration_image` by the original network
+MAX_FACTOR = 3.0  # by which weights for inputs of the original scale may differ from that
+
+
+class VGG16(nn.Module):
+    """The convolutions of VGG16, and how their inputs are scaled.
+
+    Args:
+        tensors: `features.N.weight` and `.bias` as torchvision names them.
+        convention: One of `CONVENTIONS`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, tensors: Mapping[str, Tensor], convention: str) -> None:
+        super().__init__()
+        biases = (name for name in tensors if name.endswith("bias"))
+        in_order = sorted(biases, key=lambda name: int(name.split(".")[1]))
+        widths = iter(len(tensors[name]) for name in in_order)
+        config = [step if step == "M" else next(widths) for step in cfgs["D"]]
+        self.features = make_layers(config, batch_norm=False)[: TAPS[-1] + 1]
+        self.load_state_dict({name: value.float() for name, value in tensors.items()})
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in STATISTICS[convention])
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.requires_grad_(False).eval()
+
+    def forward(self, luma: Tensor) -> list[Tensor]:
+        """Return the features after each of `TAPS` of a luma in [0, 1], (B, 1, H, W)."""
+        x = (luma - self.mean) / self.std  # (B, 3, H, W)
+        x = x.contiguous(memory_format=memory_format(luma.device))
+        found = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in TAPS:
+                found.append(x)
+        return found
+
+
+class InformationMeasure:
+    """What a source's features tell of its importance.
+
+        omega = InformationMeasure.load()(sources, C["ivif"])
+
+    Attributes:
+        vgg: The network.
+        scale: Factor on c for weights whose features are of another scale.
+        name: Where the weights are from, for messages.
+    """
+
+    def __init__(self, vgg: VGG16, scale: float = 1.0, name: str = "VGG16") -> None:
+        self.vgg = vgg
+        self.scale = scale
+        self.name = name
+
+    @classmethod
+    def load(cls, path: Path | None = None, convention: str = "features") -> "InformationMeasure":
+        """Read the weights and see whether they fit the convention.
+
+        Args:
+            path: A local file; None takes torchvision's, which it downloads once.
+            convention: `features` (R, G, B of 0-255 minus the mean: torchvision's
+                `IMAGENET1K_FEATURES`), `caffe` (the original, B, G, R) or `imagenet`
+                (normalised R, G, B: `IMAGENET1K_V1`; its smaller features scale c).
+
+        Raises:
+            InputError: no weights, not VGG16's, or of another convention.
+        """
+        name = str(path) if path else f"torchvision's {PUBLISHED.get(convention)}"
+        state = load_checkpoint(path) if path else _download(convention)
+        tensors = {k: v for k, v in state.items() if k.startswith("features.")}
+        try:
+            vgg = VGG16(tensors, convention)
+        except (RuntimeError, StopIteration, ValueError) as error:
+            raise InputError(f"{name} does not hold VGG16's features (--vgg_weights)") from error
+        factor = float(information(vgg, calibration_image())) / REFERENCE_INFORMATION
+        check_convention(tensors, convention, factor, name)
+        seed = (state.get("about") or {}).get("stand_in")
+        name = f"{name}, a stand-in of random weights (seed {seed})" if seed else name
+        return cls(vgg, factor if convention == "imagenet" else 1.0, name)
+
+    def to(self, device: torch.device) -> "InformationMeasure":
+        """Move the network and return self."""
+        self.vgg.to(device).to(memory_format=memory_format(device))
+        return self
+
+    @torch.no_grad()
+    def __call__(self, sources: Tensor, c: float) -> Tensor:
+        """Return omega of lumas in [0, 1]: (B, N, H, W) to (B, N), summing to 1 over N."""
+        lumas = sources.flatten(0, 1).unsqueeze(1)  # (B N, 1, H, W)
+        found = torch.cat([information(self.vgg, part) for part in lumas.split(CHUNK)])
+        return (found.view(sources.shape[:2]) / (c * self.scale)).softmax(dim=1)
+
+
+def laplacian(features: Tensor) -> Tensor:
+    """Return neighbours' mean minus centre, of maps reflected at the border: (B, K, h, w)."""
+    channels = features.shape[1]
+    kernel = features.new_full((channels, 1, 3, 3), 1 / 8)
+    kernel[..., 1, 1] = -1
+    return F.conv2d(F.pad(features, (1, 1, 1, 1), mode="reflect"), kernel, groups=channels)
+
+
+def information(vgg: VGG16, luma: Tensor) -> Tensor:
+    """Return g of each luma in [0, 1], (B, 1, H, W) to (B,).
+
+    It is brought to 224x224 by nearest neighbour, as the official code does.
+    """
+    scaled = F.interpolate(luma, (SIDE, SIDE), mode="nearest")
+    parts = [laplacian(maps).float().square().mean(dim=(1, 2, 3)) for maps in vgg(scaled)]
+    return torch.stack(parts).mean(dim=0)
+
+
+def calibration_image() -> Tensor:
+    """Return gratings of six scales, which tell the scale of a network's features: (1, 1, H, W)."""
+    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    image = torch.full((SIDE, SIDE), 0.5)
+    for level in range(6):
+        angle = torch.tensor(0.7 * level)
+        wave = torch.sin((x * angle.cos() + y * angle.sin()) * (torch.pi / 2**level))
+        image += 0.08 * wave.sign() * wave.abs().sqrt()
+    return image.clamp(0, 1)[None, None]
+
+
+def check_convention(
+    tensors: Mapping[str, Tensor], convention: str, factor: float, name: str
+) -> None:
+    """Refuse weights that are known to be, or behave like those, of another convention.
+
+    Args:
+        tensors: `features.*`.
+        convention: The one that was asked for.
+        factor: g of `calibration_image` with these weights, relative to the original network's.
+        name: For the message.
+
+    Raises:
+        InputError: naming the convention that fits.
+    """
+    fits = _recognise(tensors)
+    if fits is None and convention == "imagenet" and factor > 1 / MAX_FACTOR:
+        fits = "features"
+    if fits is None and convention != "imagenet" and not 1 / MAX_FACTOR < factor < MAX_FACTOR:
+        fits = "imagenet"
+    if fits not in (None, convention):
+        raise InputError(
+            f"{name} does not fit --vgg_convention {convention}: its features measure "
+            f"{factor:.3g} times what the original network's do; try --vgg_convention {fits}"
+        )
+
+
+def _recognise(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the convention of a published network, None of others."""
+    biases, kernels = tensors["features.0.bias"].float(), tensors["features.0.weight"].float()
+
+    def are(known: Sequence[float]) -> bool:
+        first = biases[: len(known)]
+        return len(first) == len(known) and torch.allclose(first, torch.tensor(known), atol=1e-3)
+
+    if are(IMAGENET_BIASES):
+        return "imagenet"
+    if not are(CAFFE_BIASES):
+        return None
+    energy = kernels.square().sum(dim=(0, 2, 3))
+    return "caffe" if energy[0] < energy[2] else "features"  # it answers to red more than to blue
+
+
+def _download(convention: str) -> Mapping[str, Any]:
+    if convention not in PUBLISHED:
+        raise InputError(f"--vgg_convention {convention} needs a local file (--vgg_weights)")
+    weights = PUBLISHED[convention]
+    try:
+        return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise InputError(
+            f"VGG16's weights cannot be had: {error}; fetch {weights.url} where there is a "
+            "network and give it as --vgg_weights, or run `python -m utils.vgg --stand_in FILE` "
+            "for a trial with a stand-in, whose results mean nothing"
+        ) from error
+
+
+def add_vgg_flags(group: argparse._ArgumentGroup) -> None:
+    """Add the flags of `InformationMeasure.load`, and c."""
+    group.add_argument(
+        "--vgg_weights", type=Path, help="a file of VGG16's weights; torchvision's by default"
+    )
+    group.add_argument(
+        "--vgg_convention",
+        choices=CONVENTIONS,
+        default="features",
+        help="what these take: R, G, B of 0-255 minus the mean (torchvision's "
+        "IMAGENET1K_FEATURES), B, G, R likewise (the original), or normalised R, G, B "
+        "(IMAGENET1K_V1, which scales c)",
+    )
+    for task, c in C.items():
+        group.add_argument(
+            f"--c_{task}", type=positive_float, default=c, help=f"c of the task {task}"
+        )
+
+
+def make_stand_in(path: Path, seed: int = 0, narrower: int = 8) -> None:
+    """Save a narrower VGG16 of random weights, whose information has the original's scale."""
+    generator = torch.Generator().manual_seed(seed)
+    config = [step if isinstance(step, str) else step // narrower for step in cfgs["D"]]
+    layers = make_layers(config, batch_norm=False)[: TAPS[-1] + 1]
+    for name, value in layers.named_parameters():
+        fan_in = value[0].numel()
+        spread = (2 / fan_in) ** 0.5 if name.endswith("weight") else 0.0
+        value.data = spread * torch.randn(value.shape, generator=generator)
+    tensors = {f"features.{name}": value for name, value in layers.state_dict().items()}
+    found = float(information(VGG16(tensors, "features"), calibration_image()))
+    layers[0].weight.data *= (REFERENCE_INFORMATION / found) ** 0.5  # all features are linear in it
+    save_weights(path, nn.ModuleDict({"features": layers}), {"stand_in": str(seed)})
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write a stand-in."""
+    make_stand_in(args.stand_in, args.seed)
+    print(f"A stand-in for VGG16, of random weights: {args.stand_in}")
+
+
+if __name__ == "__main__":
+    flags = FlagParser(description="Write a stand-in for VGG16, of random weights.")
+    flags.add_argument("--stand_in", type=Path, required=True, help="file, .safetensors")
+    flags.add_argument("--seed", type=int, default=0, help="fixes the weights")
+    run_main(main, flags.parse_args())
