@@ -6,6 +6,7 @@ Xu, Ma, Jiang, Guo and Ling, "U2Fusion: A Unified Unsupervised Image Fusion Netw
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.2  # of LeakyReLU
@@ -15,10 +16,10 @@ INIT_STD = 0.05
 
 
 class ConvLayer(nn.Conv2d):
-    """A 3x3 convolution that reflects at the border; weights truncated normal, biases 0."""
+    """A 3x3 convolution of maps that have a border; weights truncated normal, biases 0."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
+        super().__init__(in_channels, out_channels, 3)
 
     def reset_parameters(self) -> None:
         """Start as the official code does, cut off at two standard deviations."""
@@ -42,10 +43,18 @@ class DenseNet(nn.Module):
         self.act = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, pair: Tensor) -> Tensor:
-        """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W) in [0, 1]; sides of at least 2."""
-        x = self.act(self.conv1(pair))  # (B, 44, H, W)
+        """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W) in [0, 1]; sides of at least 2.
+
+        Maps get their border when they are made, so that the dense block does not copy them anew.
+        """
+        x = reflect(self.act(self.conv1(reflect(pair))))  # (B, 44, H + 2, W + 2)
         for layer in self.dense:
-            x = torch.cat([x, self.act(layer(x))], dim=1)  # to (B, 264, H, W)
+            x = torch.cat([x, reflect(self.act(layer(x)))], dim=1)  # to (B, 264, H + 2, W + 2)
         for layer in self.decoder:
-            x = self.act(layer(x))  # (B, 32, H, W) at last
+            x = reflect(self.act(layer(x)))  # (B, 32, H + 2, W + 2) at last
         return self.conv_out(x).tanh() / 2 + 0.5
+
+
+def reflect(maps: Tensor) -> Tensor:
+    """Return maps with a border of one reflected pixel."""
+    return F.pad(maps, (1, 1, 1, 1), mode="reflect")
