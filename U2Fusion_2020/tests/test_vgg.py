@@ -160,6 +160,16 @@ def test_a_known_pair(original: Path, shared: Path) -> None:
     assert weights.tolist() == pytest.approx([0.032, 0.968], abs=0.005)
 
 
+def test_order_of_the_channels_matters_little(original: Path, shared: Path) -> None:
+    files = [shared / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
+    pair = lumas(*(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files))
+    measure = InformationMeasure.load(original, "caffe")
+    right = measure(pair, 3200.0)
+    measure.vgg.mean = measure.vgg.mean.flip(1)
+    turned = measure(pair, 3200.0)
+    assert 0 < (turned - right).abs().max() < 0.005
+
+
 def test_batch_mates_do_not_matter(trial: InformationMeasure) -> None:
     sources = torch.cat([lumas(picture(n, 33, 47, 1), picture(n + 9, 33, 47, 1)) for n in range(5)])
     sources[2] *= 0.5
