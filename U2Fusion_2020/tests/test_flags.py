@@ -127,10 +127,9 @@ def test_defaults_are_sets_of_the_demo() -> None:
     sets = configs.sets_of_tasks(args)
     assert list(sets) == ["mff", "ivif", "mef"]  # in the order of training
     assert sets == {task: [configs.DEMO_SETS[task]] for task in sets}
-    inside = {"ivif": "ir", "mef": "desk_lamp", "mff": "."}
+    places = {"ivif": "ir_vis", "mef": "exposures", "mff": "ir_vis/vis"}
     for task, [folder] in sets.items():
-        assert (folder / inside[task]).is_dir()
-        assert run_fusion.DEMO in folder.parents
+        assert folder == run_fusion.DEMO / places[task]
 
 
 def test_sets_of_one_task() -> None:
