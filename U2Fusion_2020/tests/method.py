@@ -47,6 +47,17 @@ def quick() -> tuple[object, ...]:
     return ("--crop_size", 16, "--batch_size", 2, "--vgg_weights", stand_in())
 
 
+def tiny(*words: object) -> tuple[object, ...]:
+    """Return the flags of a training of one epoch, and more."""
+    return (*quick(), "--num_epochs", 1, *words)
+
+
+def flags_of_pair(folder: Path) -> list[object]:
+    """Write a sound pair and return the flags that fuse it."""
+    ir, vis = put_pair(folder, "a")
+    return ["--ir", ir, "--vis", vis, "--output", folder / "out" / "fused.png"]
+
+
 def put_set(
     folder: Path, task: str = "ivif", count: int = 4, size: tuple[int, int] = (33, 47)
 ) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, run_script, runs_of, scalars, weights_of
-from tests.method import put_set, quick, stand_in
+from tests.method import flags_of_pair, put_set, stand_in, tiny
 from tests.scenes import exposures, put_couple, put_scene, put_scenes
 
 KINDS = ("jpeg", "png", "empty", "text", "one pixel", "floats")
@@ -17,15 +17,9 @@ KINDS = ("jpeg", "png", "empty", "text", "one pixel", "floats")
 NAMES = {"pair": ("vis", "ir"), "exposures": ("under", "over")}
 
 
-def tiny(*words: object) -> tuple[object, ...]:
-    return (*quick(), "--num_epochs", 1, *words)
-
-
 @pytest.fixture
 def pair(tmp_path: Path) -> list[object]:
-    """Flags of a sound pair and of a result."""
-    ir, vis = put_pair(tmp_path, "a")
-    return ["--ir", ir, "--vis", vis, "--output", tmp_path / "out" / "fused.png"]
+    return flags_of_pair(tmp_path)
 
 
 def test_by_a_real_command(tmp_path: Path, gray_weights: Path) -> None:

@@ -8,22 +8,15 @@ import pytest
 import torch
 
 from tests.conftest import Call
-from tests.helpers import put_pair
-from tests.method import build, put_set, quick, stand_in
+from tests.method import build, flags_of_pair, put_set, stand_in, tiny
 from tests.test_checkpoint import Trap
 from utils.util_checkpoint import load_checkpoint
 from utils.vgg import PUBLISHED
 
 
-def tiny(*words: object) -> tuple[object, ...]:
-    return (*quick(), "--num_epochs", 1, *words)
-
-
 @pytest.fixture
 def pair(tmp_path: Path) -> list[object]:
-    """Flags of a sound pair and of a result."""
-    ir, vis = put_pair(tmp_path, "a")
-    return ["--ir", ir, "--vis", vis, "--output", tmp_path / "out" / "fused.png"]
+    return flags_of_pair(tmp_path)
 
 
 def test_foreign_weights(tmp_path: Path, fuse: Call, train: Call, pair: list[object]) -> None:
