@@ -70,14 +70,14 @@ def arrange(job: FusionJob, sources: list[Array]) -> list[Array]:
 
 def prepare_references(
     args: argparse.Namespace, jobs: Sequence[FusionJob]
-) -> Callable[[FusionJob, list[Array]], None]:
+) -> Callable[[FusionJob, list[Array], Array], None]:
     """Return what writes the weighted mean of a job's sources beside its result."""
     targets = [replace(job, output=reference_path(job)) for job in jobs]
     check_outputs(targets, overwrite=args.overwrite or args.output is None)
     measure = InformationMeasure.load(args.vgg_weights, args.vgg_convention)
     print(f"Information by {measure.to(resolve_device(args.device)).name}")
 
-    def save(job: FusionJob, sources: list[Array]) -> None:
+    def save(job: FusionJob, sources: list[Array], _: Array) -> None:
         c = getattr(args, f"c_{args.task or TASKS[job.kind]}")
         path = reference_path(job)
         path.parent.mkdir(exist_ok=True)

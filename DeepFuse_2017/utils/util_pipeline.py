@@ -3,7 +3,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,12 +29,15 @@ COUPLES = {"pair": ("vis", "ir"), "exposures": ("under", "over")}  # the first d
 SOURCES = ("ir", "vis", "under", "over", "scene_dir", "images")
 
 
-def add_fusion_flags(parser: FlagParser, *kinds: str) -> None:
+def add_fusion_flags(
+    parser: FlagParser, *kinds: str, default_tile: Mapping[str, int] = TILE
+) -> None:
     """Add the flags that every method's `run_fusion.py` has, and those of its kinds of sources.
 
     Args:
         parser: Where to add them.
         kinds: `pair` (visible and infrared), `exposures`, or both.
+        default_tile: Of the method's `TiledFusion`.
     """
     files = parser.add_argument_group("files")
     if "pair" in kinds:
@@ -86,7 +89,7 @@ def add_fusion_flags(parser: FlagParser, *kinds: str) -> None:
         "--tile",
         type=natural_int,
         help="side in pixels, 0 for whole images; by default "
-        + ", ".join(f"{side} on {name}" for name, side in TILE.items()),
+        + ", ".join(f"{side} on {name}" for name, side in default_tile.items()),
     )
     compute.add_argument(
         "--threads", type=natural_int, default=0, help="CPU threads, 0 for one a core"
@@ -213,7 +216,7 @@ def fuse_files(
     fusion: TiledFusion,
     jobs: Sequence[FusionJob],
     args: argparse.Namespace,
-    also: Callable[[FusionJob, list[Array]], None] | None = None,
+    also: Callable[[FusionJob, list[Array], Array], None] | None = None,
     arrange: Callable[[FusionJob, list[Array]], list[Array]] | None = None,
 ) -> int:
     """Fuse every job, reading ahead and writing behind, and return the exit status.
@@ -224,7 +227,7 @@ def fuse_files(
         fusion: The method.
         jobs: From `jobs_from_flags`.
         args: Parsed `add_fusion_flags`.
-        also: What else to do with each job and its sources.
+        also: What else to do with each job, its sources and its result.
         arrange: Puts the sources of a job in the order in which they are fused.
     """
     failures = 0
@@ -240,7 +243,7 @@ def fuse_files(
                 fused = fusion.fuse(sources)
                 seconds.append(time.perf_counter() - start)
                 if also:
-                    also(job, sources)
+                    also(job, sources, fused)
                 written.append((job, writer.submit(write_image, job.output, fused)))
             except (InputError, OSError) as error:
                 failures += 1

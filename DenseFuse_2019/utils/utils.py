@@ -6,7 +6,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -130,14 +130,18 @@ def find_checkpoint(resume_path: Path) -> Path:
     return resume_path
 
 
-def check_same_settings(args: argparse.Namespace, started_with: Mapping[str, Any]) -> None:
+def check_same_settings(
+    args: argparse.Namespace,
+    started_with: Mapping[str, Any],
+    free: Collection[str] = FREE_ON_RESUME,
+) -> None:
     """Refuse to go on with a run under other settings than it was started with.
 
     Raises:
-        InputError: a setting differs; `FREE_ON_RESUME` may.
+        InputError: a setting differs that is not among the `free` ones.
     """
     now = plain_arguments(args)
-    changed = [k for k, v in started_with.items() if k not in FREE_ON_RESUME and now.get(k) != v]
+    changed = [k for k, v in started_with.items() if k not in free and now.get(k) != v]
     if changed:
         were = ", ".join(f"--{name} {started_with[name]} (now {now.get(name)})" for name in changed)
         raise InputError(

@@ -9,7 +9,7 @@ pools, tiles and halos are multiples of its stride, so that all tiles pool the s
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +75,7 @@ class TiledFusion(ABC):
         device: Where to compute.
         channels: 1 if the network takes luma, 3 if R, G and B.
         halo: Receptive radius in pixels.
-        tile: Side of a tile in pixels, 0 for whole images, None for `TILE` of the device.
+        tile: Side of a tile in pixels, 0 for whole images, None for `default_tile` of the device.
         color: Give the result the colour of its sources; otherwise only luma is fused.
         stretch: `none` clips the result to [0, 1]; `minmax` maps its least and greatest value
             to 0 and 1, as the authors' programs did when they saved.
@@ -83,6 +83,7 @@ class TiledFusion(ABC):
 
     stride = 1  # pixels: of the network's coarsest scale
     min_side = 2  # pixels: a smaller image is mirrored up to it, and cut back
+    default_tile: Mapping[str, int] = TILE
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class TiledFusion(ABC):
         self.device = device
         self.channels = channels
         self.halo = _round_up(halo, self.stride)
-        side = TILE[device.type] if tile is None else tile
+        side = self.default_tile[device.type] if tile is None else tile
         self.tile = max(_round_up(side, self.stride), self.min_side) if side else 0
         self.color = color
         self.stretch = stretch
