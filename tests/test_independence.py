@@ -14,7 +14,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = sorted(path for path in ROOT.glob("*_20[0-9][0-9]") if path.is_dir())
-MODULES = {"opencv-python": "cv2", "pytorch-msssim": "pytorch_msssim"}  # else as the package
+MODULES = {  # else as the package
+    "opencv-python": "cv2",
+    "pytorch-msssim": "pytorch_msssim",
+    "onedl-mmengine": "mmengine",
+    "onedl-mmcv": "mmcv",
+    "onedl-mmsegmentation": "mmseg",
+}
 
 
 def imported(file: Path) -> set[str]:

@@ -31,7 +31,8 @@ in_checkout = pytest.mark.skipif(not TRACKED, reason="not in a git checkout")
 
 def lower_bounds(file: Path) -> dict[str, Version]:
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
-    return {name: Version(bound) for name, _, bound in (x.partition(">=") for x in lines if x)}
+    split = (re.split("[>=]=", line) for line in lines if line)
+    return {name: Version(bound) for name, bound in split}
 
 
 @pytest.mark.parametrize(

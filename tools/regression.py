@@ -41,12 +41,28 @@ def measure(fused: Path, run: Path) -> dict[str, Any]:
 
     Args:
         fused: Folder of PNG images.
-        run: A run folder, whose TensorBoard logs hold the mean loss of each epoch.
+        run: A run folder, see `read_losses`.
     """
-    logs = EventAccumulator(str(run / "logs"))
-    logs.Reload()
-    losses = {f"epoch {e.step}": round(e.value, 4) for e in logs.Scalars("loss/train")}
+    losses = read_losses(run / "logs")
     return {"loss": losses} | {p.stem: describe_image(p) for p in sorted(fused.glob("*.png"))}
+
+
+def read_losses(logs: Path) -> dict[str, float]:
+    """Return the training losses that TensorBoard shows.
+
+    Args:
+        logs: Holds the mean loss of each epoch, or a folder with the last losses of each stage.
+    """
+    losses: dict[str, float] = {}
+    for folder in sorted({path.parent for path in logs.rglob("events.*")}):
+        events = EventAccumulator(str(folder))
+        events.Reload()
+        if folder == logs:
+            losses |= {f"epoch {e.step}": round(e.value, 4) for e in events.Scalars("loss/train")}
+        else:
+            found = events.Scalars("loss")
+            losses |= {f"{folder.name} {e.step}": round(e.value, 4) for e in found}
+    return losses
 
 
 def compare(found: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
