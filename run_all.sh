@@ -115,9 +115,12 @@ pytest() {
 
 # ---------------------------------------------------------------- folders
 
-# method_flags METHOD: put what it trains on in a moment into $data and what it fuses into $sources.
+# method_flags METHOD: put what it trains on in a moment into $data, how long, and then on, into
+# $short and $longer, and what it fuses into $sources.
 method_flags() {
     data=(--image_path "$demo/ir_vis/vis" --crop_size 64 --sampling crop --batch_size 1)
+    short=(--num_epochs 1)
+    longer=(--num_epochs 2)
     sources=(--ir "$demo/ir_vis/ir" --vis "$demo/ir_vis/vis")
     case $1 in
         DeepFuse_*)
@@ -129,11 +132,17 @@ method_flags() {
             data=(--tasks ivif mef mff --ivif_path "$demo/ir_vis" --mef_path "$demo/exposures"
                 --mff_path "$demo/ir_vis/vis" --patches 8 --vgg_weights "$scratch/vgg.safetensors")
             ;;
+        BFFR_*)
+            data=(--data_root "$demo/ir_vis" --crop_size 96 128 --stage1_batch 1 --stage2_batch 2
+                --warmup_iters 1 --num_workers 0)
+            short=(--stage1_iters 2 --stage2_iters 1)
+            longer=(--stage1_iters 2 --stage2_iters 2)
+            ;;
     esac
 }
 
 check_method() {
-    local method=$1 home=$scratch/alone/$1 fused=$scratch/fused run data sources
+    local method=$1 home=$scratch/alone/$1 fused=$scratch/fused run data short longer sources
     method_flags "$method"
     mkdir "$scratch/alone"
     # Without the user's own images and what commands wrote; with the data beside the repository
@@ -148,16 +157,28 @@ check_method() {
         step "$method" tests within "$home" pytest
     fi
     data+=(--device cpu)
-    if [[ $method == U2Fusion_* ]]; then # VGG16 itself would have to be downloaded
-        step "$method" stand-in within "$home" "$python" -m utils.vgg \
-            --stand_in "$scratch/vgg.safetensors"
-    fi
-    step "$method" train within "$home" "$python" run_train.py "${data[@]}" --num_epochs 1
+    case $method in
+        U2Fusion_*) # VGG16 itself would have to be downloaded
+            step "$method" stand-in within "$home" "$python" -m utils.vgg \
+                --stand_in "$scratch/vgg.safetensors"
+            ;;
+    esac
+    step "$method" train within "$home" "$python" run_train.py "${data[@]}" \
+        "${short[@]}"
     run=$(echo "$home"/runs/*)
-    step "$method" resume within "$home" "$python" run_train.py "${data[@]}" --num_epochs 2 \
-        --resume_path "$run"
+    step "$method" resume within "$home" "$python" run_train.py "${data[@]}" \
+        "${longer[@]}" --resume_path "$run"
     step "$method" fuse within "$home" "$python" run_fusion.py "${sources[@]}" \
         --output "$fused" --device cpu
+    case $method in
+        BFFR_*)
+            step "$method" evaluate within "$home" "$python" tools/test_fuser_segmenter.py \
+                configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py weights \
+                --eval mIoU --cfg-options test_dataloader.dataset.data_root="$demo/ir_vis"
+            step "$method" segment within "$home" "$python" run_fusion.py "${sources[@]}" \
+                --output "$scratch/segmented" --segment --device cpu
+            ;;
+    esac
     step "$method" regression "$python" tools/regression.py "$method" \
         --fused "$fused" --run "$run" $update
     rm -rf -- "$scratch/alone" "$fused"
