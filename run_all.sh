@@ -148,7 +148,8 @@ check_method() {
     # Without the user's own images and what commands wrote; with the data beside the repository
     # that some tests use if it is there.
     tar -cf - --exclude='__pycache__' --exclude='.*_cache' --exclude='runs' --exclude='data_*' \
-        --exclude='fusion_result' --exclude='fusion_test_data' -- "$method" |
+        --exclude='fusion_result' --exclude='fusion_test_data' --exclude="$method/data" \
+        --exclude='pretrain' --exclude='work_dirs' --exclude='seg_result' -- "$method" |
         tar -xf - -C "$scratch/alone"
     [ -d ../shared ] && ln -sf "$(cd ../shared && pwd)" "$scratch/shared"
     if [ -z "$update" ]; then

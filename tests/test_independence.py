@@ -40,7 +40,7 @@ def test_imports_are_its_own_or_required(method: Path) -> None:
     lines = (method / "requirements.txt").read_text("utf-8").splitlines()
     packages = {re.split(r"[<>=!~\s]", line)[0] for line in lines if line and line[0] != "#"}
     allowed = {MODULES.get(name, name) for name in packages} | set(sys.stdlib_module_names)
-    files = [file for file in method.rglob("*.py") if "runs" not in file.parts]
+    files = [f for f in method.rglob("*.py") if not {"runs", "work_dirs"} & set(f.parts)]
     foreign = {}
     for file in files:
         # its own: a neighbour, or what lies at the top of the method's folder

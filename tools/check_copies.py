@@ -13,14 +13,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = "# Identical copy: see check_copies.py; edit the source, run --fix."
 SUFFIXES = (".py", ".sh")
+WRITTEN = ("runs", "work_dirs")  # folders of what trainings write
 MAX_LIKENESS = 0.8  # share of equal lines, from which two files need a declaration
 
-SHARED = ("DenseFuse_2019", "NestFuse_2020", "DeepFuse_2017", "U2Fusion_2020")
+ACCELERATED = ("DenseFuse_2019", "NestFuse_2020", "DeepFuse_2017", "U2Fusion_2020")
+SHARED = (*ACCELERATED, "BFFR_2022")
 AUTO_ENCODERS = ("DenseFuse_2019", "NestFuse_2020")
 EXPOSURES = ("DeepFuse_2017", "U2Fusion_2020")
+NESTED = ("NestFuse_2020", "BFFR_2022")
 COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those of its copies
     "run_infer.py": ("DenseFuse_2019", "DeepFuse_2017"),
-    "tests/conftest.py": SHARED,
+    "tests/conftest.py": ACCELERATED,
     "tests/helpers.py": SHARED,
     "tests/scenes.py": EXPOSURES,
     "tests/test_align.py": SHARED,
@@ -41,20 +44,23 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "utils/util_colour.py": SHARED,
     "utils/util_dataset.py": AUTO_ENCODERS,
     "utils/util_device.py": SHARED,
+    "utils/util_doubling.py": NESTED,
     "utils/util_flags.py": SHARED,
     "utils/util_image.py": SHARED,
     "utils/util_loss.py": AUTO_ENCODERS,
     "utils/util_pairs.py": SHARED,
     "utils/util_pipeline.py": SHARED,
     "utils/util_reconstruct.py": AUTO_ENCODERS,
-    "utils/util_run.py": SHARED,
+    "utils/util_run.py": ACCELERATED,
     "utils/util_scenes.py": EXPOSURES,
     "utils/util_speed.py": SHARED,
     "utils/util_tile.py": SHARED,
-    "utils/util_train.py": SHARED,
+    "utils/util_train.py": ACCELERATED,
     "utils/utils.py": SHARED,
 }
-VARIANTS: dict[str, str] = {}  # path: why the folders' own versions are alike
+VARIANTS: dict[str, str] = {  # path: why the folders' own versions are alike
+    "utils/util_train.py": "BFFR's training loop is mmengine's, since its segmenter is mmseg's",
+}
 
 
 def find_problems(
@@ -116,7 +122,7 @@ def fix(root: Path, copies: Mapping[str, Sequence[str]]) -> None:
 
 def _files(folder: Path) -> set[str]:
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix in SUFFIXES)
-    return {path.as_posix() for path in found if path.parts[0] != "runs"}
+    return {path.as_posix() for path in found if path.parts[0] not in WRITTEN}
 
 
 def _has_header(path: Path) -> bool:

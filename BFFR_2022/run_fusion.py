@@ -1,0 +1,90 @@
+"""Fuse images: `python run_fusion.py --ir a.png --vis b.png --output fused.png`."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from configs import HERE
+from utils.util_device import keep_freed_memory, set_threads
+from utils.util_flags import FlagParser
+from utils.util_fusion import TILE, ImageFusion
+from utils.util_image import Array
+from utils.util_pairs import FusionJob
+from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
+from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
+from utils.utils import InputError, run_main
+
+RESULTS = HERE / "fusion_result"
+DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    parser = FlagParser(
+        description="Fuse registered images with BFFR; the demo pairs if none are given."
+    )
+    add_fusion_flags(parser, "pair", default_tile=TILE)
+    method = parser.add_argument_group("BFFR")
+    method.add_argument(
+        "--authors_quirks",
+        action="store_true",
+        help="treat B, G, R as R, G, B, and segment values in [0, 1], for the official bffr.pth",
+    )
+    method.add_argument(
+        "--segment",
+        action="store_true",
+        help="also draw the classes found, into segmentation/ beside the results",
+    )
+    method.add_argument(
+        "--segmenter", type=Path, metavar="WEIGHTS", help="its weights, instead of our own"
+    )
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Fuse what `args` says and return the exit status."""
+    if args.segmenter and not args.segment:
+        raise InputError("--segmenter needs --segment")
+    keep_freed_memory()
+    set_threads(args.threads)
+    fusion = ImageFusion(
+        args.weights, args.device, args.tile, args.color, args.stretch, args.authors_quirks
+    )
+    print(f"{fusion.weights} model loaded ({fusion.form}).")
+    print("Loading data...")
+    jobs = jobs_from_flags(args, [(DEMO, RESULTS)], RESULTS)
+    if not args.segment:
+        print("Fusing...")
+        return fuse_files(fusion, jobs, args)
+    draw, writer = prepare_segmentation(args, jobs)
+    print("Fusing...")
+    status = fuse_files(fusion, jobs, args, also=draw)
+    writer.close()
+    return status
+
+
+def prepare_segmentation(
+    args: argparse.Namespace, jobs: Sequence[FusionJob]
+) -> tuple[Callable[[FusionJob, list[Array], Array], None], SegmentationWriter]:
+    """Return what draws the classes of a job's result, and where it writes.
+
+    Raises:
+        InputError: the pictures exist, or mmsegmentation is missing.
+    """
+    folder = jobs[0].output.parent / "segmentation"
+    paths = segmentation_paths(folder, [job.output.stem for job in jobs])
+    taken = [path for path in paths if path.exists()]
+    if taken and args.output is not None and not args.overwrite:
+        raise InputError(f"{taken[0]} exists; --overwrite replaces it")
+    segmenter = Segmenter(args.segmenter, args.device, args.authors_quirks)
+    print(f"{segmenter.weights} segmenter loaded.")
+    writer = SegmentationWriter(folder)
+
+    def draw(job: FusionJob, _: list[Array], fused: Array) -> None:
+        writer.write(job.output.stem, fused, segmenter.segment(fused))
+
+    return draw, writer
+
+
+if __name__ == "__main__":
+    run_main(main, parse_args())

@@ -1,0 +1,185 @@
+# Identical copy: see check_copies.py; edit the source, run --fix.
+"""Checkpoints: whole or not at all, and read without running code."""
+
+import errno
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from tests.helpers import FOLDER, quiet_environment
+from tests.method import build
+from utils.util_checkpoint import (
+    is_run_checkpoint,
+    load_checkpoint,
+    random_states,
+    restore_random_states,
+    save_checkpoint,
+    save_weights,
+    write_atomically,
+)
+from utils.utils import InputError
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    state = {"model": {"a": torch.rand(3)}, "next_epoch": 2, "arguments": {"lr": 0.1, "x": None}}
+    save_checkpoint(tmp_path / "last.pth", state)
+    found = load_checkpoint(tmp_path / "last.pth")
+    assert torch.equal(found["model"]["a"], state["model"]["a"])
+    assert (found["next_epoch"], found["arguments"]) == (2, state["arguments"])
+    assert [p.name for p in tmp_path.iterdir()] == ["last.pth"]
+
+
+def test_weights_carry_what_they_are(tmp_path: Path) -> None:
+    model = build().to(memory_format=torch.channels_last)
+    save_weights(tmp_path / "a.safetensors", model, {"seed": "7"})
+    with safe_open(tmp_path / "a.safetensors", "pt") as file:
+        assert file.metadata() == {"seed": "7"}
+    found = load_checkpoint(tmp_path / "a.safetensors")
+    assert found.pop("about") == {"seed": "7"}
+    for name, value in model.state_dict().items():
+        assert torch.equal(found[name], value)
+
+
+def test_failing_halfway_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "last.pth"
+    path.write_bytes(b"old")
+
+    def fill(file: IO[bytes]) -> None:
+        file.write(b"new")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_atomically(path, fill)
+    assert caught.value.errno == errno.ENOSPC
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["last.pth"]
+
+
+DISK_FULL = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from utils.util_checkpoint import save_checkpoint
+from utils.utils import run_main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+run_main(lambda path: save_checkpoint(path, {"x": torch.ones(100_000)}), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file size are POSIX")
+def test_disk_full_while_saving_keeps_the_old_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "last.pth"
+    save_checkpoint(path, {"x": torch.zeros(3)})
+    done = subprocess.run(
+        [sys.executable, "-c", DISK_FULL, str(path)],
+        cwd=FOLDER,
+        env=quiet_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "cannot write" in done.stderr
+    assert str(path) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert load_checkpoint(path)["x"].tolist() == [0, 0, 0]
+    assert [p.name for p in tmp_path.iterdir()] == ["last.pth"]
+
+
+def test_unwritable_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"cannot write.*Not a directory.*file/last.pth"):
+        save_checkpoint(tmp_path / "file" / "last.pth", {})
+    with pytest.raises(OSError, match=r"cannot write.*No such file or directory"):
+        save_checkpoint(tmp_path / "absent" / "last.pth", {})
+
+
+class Trap:
+    """Pickled, it makes a file when it is loaded by `pickle`."""
+
+    def __init__(self, made: Path) -> None:
+        self.made = made
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.made,)
+
+
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    path, made = tmp_path / "trap.pth", tmp_path / "made"
+    torch.save({"model": {"conv1.weight": Trap(made)}}, path)
+    with pytest.raises(InputError, match=r"was not loaded.*can run code"):
+        load_checkpoint(path)
+    assert not made.exists()
+    pickle.loads(pickle.dumps(Trap(made)))  # the trap does work
+    assert made.exists()
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.model", "a.safetensors", "a.npz"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut short", b"\x80\x02}q\x00"])
+def test_unreadable_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        load_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_truncated_file_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("pth"):
+        save_checkpoint(path, build().state_dict())
+    else:
+        save_weights(path, build(), {})
+    path.write_bytes(path.read_bytes()[:-5000])
+    with pytest.raises(InputError, match=f"{name} is not a readable checkpoint"):
+        load_checkpoint(path)
+
+
+def test_arrays_are_read_and_nothing_else(tmp_path: Path) -> None:
+    path, made = tmp_path / "a.npz", tmp_path / "made"
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.savez(path, **{"scope/kernel": values})
+    [(name, tensor)] = load_checkpoint(path).items()
+    assert name == "scope/kernel"
+    assert torch.equal(tensor, torch.tensor(values))
+    for other in (np.array(["text"]), np.array([Trap(made)], dtype=object)):
+        np.savez(path, other=other)
+        with pytest.raises(InputError, match=r"a\.npz is not a readable checkpoint"):
+            load_checkpoint(path)
+    assert not made.exists()
+
+
+def test_absent_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_checkpoint(tmp_path / "absent.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(InputError, match="holds a list"):
+        load_checkpoint(tmp_path / "list.pth")
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"a": 1}, protocol=2))
+    with pytest.raises(InputError, match=r"plain\.pkl"):
+        load_checkpoint(tmp_path / "plain.pkl")
+
+
+def test_a_run_is_told_from_weights() -> None:
+    keys = ("model", "optimizer", "scheduler", "next_epoch", "best_loss", "arguments")
+    run = dict.fromkeys(keys)
+    assert is_run_checkpoint(run)
+    assert not is_run_checkpoint({"model": {}, "epoch": 3})
+    assert not is_run_checkpoint(build().state_dict())
+
+
+def test_random_states_come_back() -> None:
+    states = random_states()
+    drawn = torch.rand(4)
+    assert not torch.equal(torch.rand(4), drawn)
+    restore_random_states(states)
+    assert torch.equal(torch.rand(4), drawn)

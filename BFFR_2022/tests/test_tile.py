@@ -1,0 +1,136 @@
+"""Tiled equals whole, whatever the tile, though attention sums over the whole image."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.TransFuser6 import TransFuser6
+from tests.helpers import picture
+from tests.method import near_identity
+from utils.util_fusion import ImageFusion, fold_norms
+from utils.util_tile import TiledFusion
+
+THIN = {"WIDTHS": (4, 4, 8, 8), "HEADS": (2, 2, 4, 4), "STEM_WIDTH": 2}  # the reach is the same
+BOUND = 1e-6  # of values in 0 to 1; 4e-7 is found, 6e-8 with the true network
+
+
+@cache
+def network(thin: bool) -> TransFuser6:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in THIN.items() if thin else ():
+            patch.setattr(f"models.TransFuser6.{name}", value)
+        model = near_identity(noise=0.7 if thin else 0.3)  # far from pointwise, not saturated
+    fold_norms(model)
+    return model
+
+
+def fusion_of(tile: int, thin: bool = True, **options: object) -> ImageFusion:
+    """Return an ImageFusion of a network that is in no file."""
+    fusion = object.__new__(ImageFusion)
+    where = torch.device("cpu")
+    TiledFusion.__init__(fusion, where, 1, TransFuser6.receptive_radius, tile, **options)
+    fusion.model, fusion.authors_quirks = network(thin), False
+    return fusion
+
+
+def floats(seed: int, height: int, width: int, channels: int = 1) -> np.ndarray:
+    return picture(seed, height, width, channels) / np.float32(255)
+
+
+def unlike(height: int, width: int) -> list[np.ndarray]:
+    """Return sources whose ends have little in common."""
+    images = [floats(n, height, width) for n in (0, 1)]
+    images[0][:, width // 2 :] *= 0.1
+    return images
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    short=st.integers(2, 40),
+    long=st.integers(2, 260),  # two halos and more
+    upright=st.booleans(),
+    tile=st.integers(24, 140),
+    colour=st.booleans(),
+)
+def test_tiled_equals_whole(short: int, long: int, upright: bool, tile: int, colour: bool) -> None:
+    size = (long, short) if upright else (short, long)
+    images = [floats(0, *size, 3), floats(1, *size)]
+    whole = fusion_of(0, color=colour).fuse(images)
+    tiled = fusion_of(tile, color=colour).fuse(images)
+    assert whole.shape == tiled.shape == ((*size, 3) if colour else size)
+    assert whole.std() > 0.01
+    assert np.abs(tiled - whole).max() <= BOUND
+
+
+@pytest.mark.parametrize(("size", "tile"), [((17, 205), 56), ((211, 18), 90)])
+def test_tiles_of_the_true_network(size: tuple[int, int], tile: int) -> None:
+    images = unlike(*size)
+    whole = fusion_of(0, thin=False).fuse(images)
+    tiled = fusion_of(tile, thin=False).fuse(images)
+    assert whole.std() > 0.01
+    assert np.abs(tiled - whole).max() <= BOUND
+
+
+def test_stretched_tiles_share_their_bounds() -> None:
+    images = unlike(24, 200)
+    whole = fusion_of(0, stretch="minmax").fuse(images)
+    tiled = fusion_of(48, stretch="minmax").fuse(images)
+    assert (whole.min(), whole.max()) == (0, 1)
+    assert np.abs(tiled - whole).max() <= 10 * BOUND  # stretching enlarges
+
+
+def test_attention_to_each_tile_alone_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = unlike(24, 250)
+    whole = fusion_of(0).fuse(images)
+    tiled = fusion_of(48)
+    monkeypatch.setattr(tiled, "fuser", lambda _: tiled.fuse_planes)
+    assert np.abs(tiled.fuse(images) - whole).max() > 1e-3
+
+
+@pytest.mark.parametrize(("name", "value"), [("halo", 24), ("stride", 1), ("stride", 4)])
+def test_wrong_tiles_would_show(name: str, value: int) -> None:
+    images = unlike(24, 250)
+    whole = fusion_of(0).fuse(images)
+    tiled = fusion_of(48)
+    tiled.tile = 50  # five of 50 pixels, unless they are rounded up to the stride
+    assert np.abs(tiled.fuse(images) - whole).max() <= BOUND
+    setattr(tiled, name, value)
+    assert np.abs(tiled.fuse(images) - whole).max() > 10 * BOUND
+
+
+def test_tiles_are_multiples_of_the_stride() -> None:
+    assert [fusion_of(tile).tile for tile in (0, 1, 16, 17, 64)] == [0, 16, 16, 24, 64]
+    assert (fusion_of(0).stride, fusion_of(0).halo) == (8, TransFuser6.receptive_radius)
+
+
+def test_sums_are_gathered_only_if_there_are_several_tiles() -> None:
+    images = [floats(n, 24, 40) for n in (0, 1)]
+    for tile in (0, 40):
+        fusion = fusion_of(tile)
+        assert fusion.fuser(images) == fusion.fuse_planes
+    grams = fusion_of(32).fuser(images).keywords["grams"]
+    assert [tuple(vis.shape) for vis, _ in grams] == [(1, w, w) for w in THIN["WIDTHS"]]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (15, 15), (3, 40), (21, 9)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_smaller_than_the_network_takes(size: tuple[int, int], channels: int) -> None:
+    fusion = fusion_of(0)
+    images = [floats(0, *size, channels), floats(1, *size)]
+    fused = fusion.fuse(images)
+    assert fused.shape == images[0].shape
+    beyond = [(0, max(0, TransFuser6.min_side - side)) for side in size]
+    mirrored = [np.pad(x, [*beyond, (0, 0)][: x.ndim], mode="symmetric") for x in images]
+    np.testing.assert_array_equal(fused, fusion.fuse(mirrored)[: size[0], : size[1]])
+    assert np.isfinite(fused).all()
+
+
+def test_least_side_is_the_least_that_works() -> None:
+    model, side = network(True), TransFuser6.min_side
+    assert model(*torch.rand(2, 1, 1, side, side)).isfinite().all()
+    with pytest.raises(RuntimeError, match="Padding size"):
+        model(*torch.rand(2, 1, 1, side - 1, side))

@@ -1,0 +1,150 @@
+"""Labelled pairs: which files belong together, and reading them.
+
+A set holds `vis/`, `ir/` and `labels/`, paired by stem, or as MFNet is distributed `images/` with
+infrared as the fourth channel, and `labels/`. Splits are text files of stems, one a line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.util_image import Array, as_gray, list_images, read_image, to_unit
+from utils.utils import InputError
+
+CLASSES = (  # of MFNet (Ha et al. 2017), whose ids are their places
+    *("unlabeled", "car", "person", "bike", "curve"),
+    *("car_stop", "guardrail", "color_cone", "bump"),
+)
+PALETTE = (  # R, G, B of each class
+    *((0, 0, 0), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 192)),
+    *((128, 128, 0), (64, 64, 128), (192, 128, 128), (192, 64, 0)),
+)
+
+
+@dataclass(frozen=True)
+class LabelledPair:
+    """The files of one scene; `ir` is None where `vis` holds it as its fourth channel."""
+
+    stem: str
+    vis: Path
+    ir: Path | None
+    label: Path
+
+
+def find_labelled_pairs(root: Path, split: str | None, flag: str) -> list[LabelledPair]:
+    """Return the scenes of a split by stem.
+
+    Args:
+        root: The folder of the set.
+        split: Name of the list, as `train` for the set's `train.txt`, or a path to a `.txt`; None
+            takes all there are.
+        flag: What names the folder, for messages.
+
+    Raises:
+        InputError: an absent folder or list, a stem without image or label, or a pair without
+            partner.
+    """
+    joined = (root / "images").is_dir() and not (root / "vis").is_dir()
+    vis = _by_stem(root / ("images" if joined else "vis"), flag)
+    ir = {} if joined else _by_stem(root / "ir", flag)
+    labels = _by_stem(root / "labels", flag)
+    source = root
+    if split:
+        source = Path(split) if split.endswith(".txt") else root / f"{split}.txt"
+    stems = _read_split(source, flag) if split else sorted(vis)
+    sides = {"vis": vis, "labels": labels} if joined else {"vis": vis, "ir": ir, "labels": labels}
+    for name, files in sides.items():
+        lacking = [stem for stem in stems if stem not in files]
+        if lacking:
+            folder = "images" if joined and name == "vis" else name
+            raise InputError(
+                f"{source} ({flag}) has {len(lacking)} of {len(stems)} scenes without a file in "
+                f"{root / folder}, {lacking[0]} first; expected {folder}/<stem>.png"
+            )
+    return [LabelledPair(stem, vis[stem], ir.get(stem), labels[stem]) for stem in stems]
+
+
+def _by_stem(folder: Path, flag: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in list_images(folder, flag):
+        if path.stem in found:
+            raise InputError(f"{found[path.stem]} and {path} have one name; keep one of them")
+        found[path.stem] = path
+    return found
+
+
+def _read_split(path: Path, flag: str) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"no list {path} ({flag}); it names a stem of vis/, ir/, labels/ a line")
+    stems = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    stems = [Path(stem).stem if Path(stem).suffix == ".png" else stem for stem in stems if stem]
+    if not stems:
+        raise InputError(f"{path} ({flag}) is empty")
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise InputError(f"{path} ({flag}) names {twice} twice")
+    return stems
+
+
+def read_pair(pair: LabelledPair) -> Array:
+    """Return R, G, B of the visible image and infrared as (H, W, 4), uint8.
+
+    A gray visible image gets three equal channels, 16 bits are rounded to 8.
+
+    Raises:
+        InputError: unreadable, coloured infrared, or of different sizes.
+    """
+    if pair.ir is None:
+        return _read_joined(pair.vis)
+    visible = _to_bytes(read_image(pair.vis))
+    infrared = _to_bytes(as_gray(pair.ir, read_image(pair.ir), "error"))
+    _check_sizes(pair.vis, visible, pair.ir, infrared)
+    if visible.ndim == 2:
+        visible = visible[..., None].repeat(3, axis=2)
+    return np.dstack([visible, infrared])
+
+
+def read_label(pair: LabelledPair, image: Array, classes: Sequence[str] = CLASSES) -> Array:
+    """Return a scene's class ids as (H, W), uint8.
+
+    Args:
+        pair: The scene.
+        image: From `read_pair`, whose size the label must have.
+        classes: Ids are places in it; 255 is left out of losses and scores.
+
+    Raises:
+        InputError: unreadable, coloured, of another size, or with an id that no class has.
+    """
+    label = read_image(pair.label)
+    if label.ndim == 3 or label.dtype != np.uint8:
+        raise InputError(f"{pair.label} is not a label map: expected 8 bits, one channel of ids")
+    _check_sizes(pair.vis, image, pair.label, label)
+    unknown = sorted(set(np.unique(label).tolist()) - {*range(len(classes)), 255})
+    if unknown:
+        raise InputError(
+            f"{pair.label} has ids {', '.join(map(str, unknown))} outside the {len(classes)} "
+            f"classes, 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}); 255 is left out"
+        )
+    return label
+
+
+def _read_joined(path: Path) -> Array:
+    """Return an MFNet image, which `read_image` would strip of its fourth channel."""
+    read_image(path)  # for its checks
+    pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise InputError(f"{path} has no fourth channel with the infrared image, as MFNet's have")
+    return _to_bytes(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
+
+
+def _to_bytes(pixels: Array) -> Array:
+    return pixels if pixels.dtype == np.uint8 else np.rint(255 * to_unit(pixels)).astype(np.uint8)
+
+
+def _check_sizes(one: Path, image: Array, other: Path, second: Array) -> None:
+    if image.shape[:2] != second.shape[:2]:
+        (h, w), (height, width) = image.shape[:2], second.shape[:2]
+        raise InputError(f"sizes differ: {one} {w}x{h}, {other} {width}x{height}")

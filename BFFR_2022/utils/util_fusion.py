@@ -1,0 +1,107 @@
+"""Fuse images with a trained TransFuser6: arrays in, an array out."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.TransFuser6 import ConvNormReLU, Grams, TransFuser6
+from utils.util_device import memory_format, resolve_device
+from utils.util_image import Array
+from utils.util_tile import FusePlanes, TiledFusion
+from utils.util_weights import load_model
+from utils.utils import InputError
+
+TILE = {"cpu": 768, "cuda": 1024, "mps": 1024}  # pixels; the first pass and halos cost most
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "fuser.safetensors"
+
+
+class ImageFusion(TiledFusion):
+    """TransFuser6 on images of any size.
+
+        fused = ImageFusion().fuse([visible, infrared])
+
+    Attention sums over all pixels, so a first pass over the tiles gathers its sums.
+
+    Args:
+        weights: A weights file or checkpoint; the repository's own by default.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        tile: See `TiledFusion`; so are `color` and `stretch`.
+        color: Colour result where the visible image has colour.
+        stretch: `none` or `minmax`.
+        authors_quirks: Treat B, G, R as R, G, B, as the official code did when it made its weights.
+
+    Raises:
+        InputError: weights that are absent, unreadable or not BFFR's.
+    """
+
+    stride = TransFuser6.stride
+    min_side = TransFuser6.min_side
+    default_tile = TILE
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        device: str = "auto",
+        tile: int | None = None,
+        color: bool = True,
+        stretch: str = "none",
+        authors_quirks: bool = False,
+    ) -> None:
+        self.weights = weights or WEIGHTS
+        self.model, self.form = load_model(self.weights)
+        where = resolve_device(device)
+        super().__init__(where, 1, TransFuser6.receptive_radius, tile, color, stretch)
+        fold_norms(self.model)
+        self.model.to(where).to(memory_format=memory_format(where))
+        self.authors_quirks = authors_quirks
+
+    def fuse(self, sources: Sequence[Array]) -> Array:
+        """Fuse a visible and an infrared image, in this order; see `TiledFusion.fuse`."""
+        if len(sources) != 2:
+            raise InputError(f"{len(sources)} sources: BFFR fuses a visible and an infrared image")
+        if not self.authors_quirks:
+            return super().fuse(sources)
+        fused = super().fuse([_reversed(source) for source in sources])
+        return _reversed(fused)
+
+    def fuse_planes(self, planes: Tensor, grams: Grams | None = None) -> Tensor:
+        """Fuse (2, 1, H, W) in [0, 1], visible first, to (1, 1, H, W).
+
+        Args:
+            planes: A whole image or a tile.
+            grams: Of the whole image; taken from `planes` if absent.
+        """
+        vis, ir = planes.split(1)
+        return self.model(vis, ir, grams)
+
+    @torch.inference_mode()
+    def fuser(self, sources: Sequence[Array]) -> FusePlanes:
+        """Return what fuses the tiles of these sources, knowing their whole sums."""
+        if not self.tile or max(sources[0].shape[:2]) <= self.tile:
+            return self.fuse_planes
+        total: Grams = []
+        for tile, images in self.source_tiles(sources):
+            vis, ir = self.planes(images).split(1)
+            found = self.model.grams(vis, ir, tile.keep)
+            total = _added(total, found) if total else found
+        return partial(self.fuse_planes, grams=total)
+
+
+def fold_norms(model: TransFuser6) -> None:
+    """Put batch norms into the convolutions before them: the same function, faster."""
+    for block in list(model.modules()):
+        if isinstance(block, ConvNormReLU) and isinstance(block.batch_norm, nn.BatchNorm2d):
+            block.conv2d = fuse_conv_bn_eval(block.conv2d, block.batch_norm)
+            block.batch_norm = nn.Identity()
+
+
+def _added(one: Grams, other: Grams) -> Grams:
+    return [(v + a, i + b) for (v, i), (a, b) in zip(one, other, strict=True)]
+
+
+def _reversed(pixels: Array) -> Array:
+    return pixels[..., ::-1].copy() if pixels.ndim == 3 else pixels

@@ -1,0 +1,154 @@
+"""The weights of fuser and segmenter in the forms in which they are published.
+
+- ours: safetensors, one file for the fuser and one for the segmenter;
+- a checkpoint of mmengine, or the authors' `bffr.pth`: a `state_dict` with the prefixes `fuser.`,
+  `backbone.` and `decode_head.`, or of stage 1 with the fuser's names alone;
+- `mit_b0.pth`: the segmenter's backbone alone, in the names of SegFormer's authors or of
+  mmsegmentation.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.TransFuser6 import TransFuser6
+from utils.util_checkpoint import load_checkpoint
+from utils.utils import InputError
+
+OURS = "the fuser alone"
+JOINT = "fuser and segmenter"
+UNUSED = re.compile(r"(conv1_|DB|conv_out).*\.bn\.")  # batch norms that the authors never call
+MIT_LAYER = re.compile(r"(patch_embed|block|norm)([1-4])\.(.+)")
+MIT_PARTS = {  # SegFormer's names within a block, and mmsegmentation's
+    "attn.proj.": "attn.attn.out_proj.",
+    "attn.q.": "attn.attn.in_proj_",
+    "mlp.fc1.": "ffn.layers.0.",
+    "mlp.dwconv.dwconv.": "ffn.layers.1.",
+    "mlp.fc2.": "ffn.layers.4.",
+}
+
+
+def part_of(checkpoint: Path, part: str) -> Path:
+    """Return the file of `fuser` or `segmenter`, where a folder holds one of each."""
+    return checkpoint / f"{part}.safetensors" if checkpoint.is_dir() else checkpoint
+
+
+def load_model(path: Path) -> tuple[TransFuser6, str]:
+    """Return the fuser of a weights file in evaluation mode, and the form it came in.
+
+    Raises:
+        InputError: unreadable, or without BFFR's fuser.
+    """
+    model = TransFuser6()
+    form = load_fuser(model, path)
+    return model.eval(), form
+
+
+def load_fuser(model: TransFuser6, path: Path) -> str:
+    """Copy a file's fuser into a network and return the form.
+
+    Raises:
+        InputError: unreadable, or without BFFR's fuser.
+    """
+    state = _tensors(load_checkpoint(path))
+    found = fuser_of(state)
+    own = model.state_dict()
+    if {name: v.shape for name, v in found.items()} != {name: v.shape for name, v in own.items()}:
+        kind = "a segmenter, not a fuser" if segmenter_of(state) else "not BFFR's"
+        raise InputError(f"{path} is {kind}: it holds {_summary(state)}")
+    model.load_state_dict(found)
+    return JOINT if len(state) > len(found) and segmenter_of(state) else OURS
+
+
+def fuser_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the fuser's tensors of a `state_dict`, none if it has no fuser."""
+    found = _below("fuser.", state) or (dict(state) if "conv1_vi.conv2d.weight" in state else {})
+    return {name: value for name, value in found.items() if not UNUSED.match(name)}
+
+
+def segmenter_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the segmenter's tensors of a `state_dict`, none if it has no segmenter."""
+    return {n: v for n, v in state.items() if n.startswith(("backbone.", "decode_head."))}
+
+
+def load_segmenter(model: nn.Module, path: Path, whole: bool = False) -> list[str]:
+    """Copy a file's segmenter into a network with `backbone` and `decode_head`.
+
+    Args:
+        model: mmsegmentation's EncoderDecoder with a SegFormer-B0.
+        path: With a whole segmenter, or its backbone alone.
+        whole: Refuse a file with less than everything; otherwise layers of the head whose shapes
+            differ, as the last one for other classes, are left as they are.
+
+    Returns:
+        The names of what was left as it was.
+
+    Raises:
+        InputError: unreadable, or without the backbone.
+    """
+    state = _tensors(load_checkpoint(path))
+    backbone = from_segformer(_below("backbone.", state) or state)
+    found = {f"backbone.{name}": value for name, value in backbone.items()}
+    found |= {name: value for name, value in state.items() if name.startswith("decode_head.")}
+    own = {n: v for n, v in model.state_dict().items() if n.startswith(("backbone", "decode_head"))}
+    fitting = {n: v for n, v in found.items() if n in own and v.shape == own[n].shape}
+    missing = [name for name in own if name not in fitting]
+    if (whole and missing) or any(name.startswith("backbone.") for name in missing):
+        part = "segmenter" if whole else "backbone"
+        raise InputError(
+            f"{path} does not hold a SegFormer-B0 {part} for this model, {missing[0]} is missing "
+            f"or of another size: it holds {_summary(state)}"
+        )
+    model.load_state_dict(fitting, strict=False)
+    return missing
+
+
+def from_segformer(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a backbone's tensors under mmsegmentation's names; those are left as they are."""
+    renamed = {}
+    for name, value in state.items():
+        match = MIT_LAYER.fullmatch(name)
+        if match is None:
+            renamed[name] = value
+            continue
+        kind, number, rest = match.groups()
+        scale = f"layers.{int(number) - 1}"
+        if kind == "patch_embed":
+            renamed[f"{scale}.0.{rest.replace('proj.', 'projection.')}"] = value
+        elif kind == "norm":
+            renamed[f"{scale}.2.{rest}"] = value
+        elif ".attn.kv." not in rest:  # joined to q's
+            renamed.update(_block_part(f"{scale}.1.", rest, value, state, name))
+    return renamed
+
+
+def _block_part(
+    prefix: str, rest: str, value: Tensor, state: Mapping[str, Tensor], name: str
+) -> dict[str, Tensor]:
+    """Return one tensor of a transformer block under mmsegmentation's name."""
+    if ".attn.q." in rest:
+        value = torch.cat([value, state.get(name.replace(".attn.q.", ".attn.kv."), value[:0])])
+    elif ".mlp.fc" in rest and value.ndim == 2:
+        value = value[..., None, None]  # mmsegmentation has 1x1 convolutions
+    for theirs, ours in MIT_PARTS.items():
+        rest = rest.replace(f".{theirs}", f".{ours}")
+    return {prefix + rest: value}
+
+
+def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    inner = next(
+        (state[n] for n in ("state_dict", "model") if isinstance(state.get(n), dict)), state
+    )
+    return {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+
+
+def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
+
+
+def _summary(state: Mapping[str, Any]) -> str:
+    return f"{len(state)} tensors ({', '.join(list(state)[:3])}, ...)"
