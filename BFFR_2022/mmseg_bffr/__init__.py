@@ -1,0 +1,10 @@
+"""What the paper adds to mmsegmentation, registered when this is imported.
+
+    custom_imports = dict(imports=["mmseg_bffr"])
+
+It uses `models/` and `utils/` of the method's folder, where commands are started.
+"""
+
+from mmseg_bffr import datasets, metrics, models, runtime, transforms
+
+__all__ = ["datasets", "metrics", "models", "runtime", "transforms"]

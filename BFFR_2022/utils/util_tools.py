@@ -1,0 +1,150 @@
+"""The commands behind `tools/`: `python -m utils.util_tools COMMAND CONFIG ...`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from utils.util_dataset import LabelledPair, find_labelled_pairs, read_pair
+from utils.util_fusion import ImageFusion
+from utils.util_image import write_image
+from utils.util_segment import SegmentationWriter
+from utils.util_train import (
+    build_runner,
+    choose_gpu,
+    first_cause,
+    load_config,
+    newest_checkpoint,
+    require_packages,
+    train,
+)
+from utils.util_weights import load_fuser, load_segmenter, part_of
+from utils.utils import InputError, run_main
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; flags are spelled as the description has them."""
+    from mmengine.config import DictAction
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("config", type=Path, help="a file of configs/")
+    common.add_argument("--gpu-id", type=int, help="the GPU to use; the CPU where there is none")
+    common.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, default={}, help="key=value of the config"
+    )
+    launched = argparse.ArgumentParser(add_help=False)
+    launched.add_argument(
+        "--launcher",
+        choices=("none", "pytorch", "slurm", "mpi"),
+        default="none",
+        help="as mmengine",
+    )
+    tested = argparse.ArgumentParser(add_help=False)
+    tested.add_argument(
+        "checkpoint", type=Path, help="a checkpoint, or a folder with both safetensors files"
+    )
+    parser = argparse.ArgumentParser(prog="tools")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    training = commands.add_parser("train", parents=[common, launched], help="train a config")
+    training.add_argument("--work-dir", type=Path, help="work_dirs/<config> by default")
+    training.add_argument(
+        "--resume", nargs="?", const=True, help="go on, from the newest checkpoint or this one"
+    )
+    training.add_argument("--seed", type=int, help="fixes weights, order and crops")
+
+    fusing = commands.add_parser("test_fusion", parents=[common, tested], help="fuse test pairs")
+    fusing.add_argument("--output", type=Path, help="work_dirs/<config>/fused by default")
+
+    testing = commands.add_parser(
+        "test_segmenter", parents=[common, tested, launched], help="score or draw segmentations"
+    )
+    testing.add_argument("--eval", nargs="+", choices=("mIoU",), help="per-class IoU and its mean")
+    testing.add_argument("--show-dir", type=Path, help="where to draw label maps and overlays")
+    return parser
+
+
+def run_training(args: argparse.Namespace) -> None:
+    """Train a config from scratch, or go on."""
+    config = load_config(args.config, args.cfg_options)
+    if args.work_dir:
+        config.work_dir = str(args.work_dir)
+    if args.seed is not None:
+        config.randomness.seed = config.train_dataloader.dataset.seed = args.seed
+    resume = None
+    if args.resume:
+        last = newest_checkpoint(Path(config.work_dir))
+        resume = last if args.resume is True else Path(args.resume)
+        if resume is None:
+            raise InputError(f"--resume: there is no iter_*.pth in {config.work_dir} (--work-dir)")
+    work_dir = train(config, resume, args.launcher)
+    print(f"Checkpoints: {work_dir}")
+
+
+def run_fusion(args: argparse.Namespace) -> None:
+    """Fuse the pairs of a config's test set."""
+    config = load_config(args.config, args.cfg_options)
+    fusion = ImageFusion(
+        part_of(args.checkpoint, "fuser"),
+        authors_quirks=config.model.get("authors_quirks", False),
+    )
+    print(f"{fusion.weights} model loaded ({fusion.form}).")
+    output = args.output or Path(config.work_dir) / "fused"
+    output.mkdir(parents=True, exist_ok=True)
+    for pair in test_pairs(config):
+        image = read_pair(pair)
+        target = output / f"{pair.stem}.png"
+        write_image(target, fusion.fuse([image[..., :3], image[..., 3]]))
+        print(f"Output path: {target}")
+
+
+def test_pairs(config: "Config") -> list[LabelledPair]:
+    """Return the pairs of a config's test set."""
+    dataset = config.test_dataloader.dataset
+    return find_labelled_pairs(Path(dataset.data_root), dataset.split, "data_root of the config")
+
+
+def run_segmenting(args: argparse.Namespace) -> None:
+    """Score a config's test set, draw its segmentations, or both."""
+    if not (args.eval or args.show_dir):
+        raise InputError("nothing to do: say --eval mIoU, --show-dir FOLDER, or both")
+    config = load_config(args.config, args.cfg_options)
+    config.train_dataloader = config.val_dataloader = None
+    for name in ("train_cfg", "val_cfg", "optim_wrapper", "param_scheduler", "val_evaluator"):
+        config[name] = None
+    config.model.pretrained_fuser = config.model.pretrained_segmenter = None
+    if config.test_evaluator is None or config.model.type != "FuserSegmenter":
+        raise InputError(f"{args.config} has no segmenter; configs/fuser_segmenters/ has")
+    runner = build_runner(config, args.launcher)
+    model: Any = getattr(runner.model, "module", runner.model)
+    if model.fusion == "network":
+        load_fuser(model.fuser, part_of(args.checkpoint, "fuser"))
+    load_segmenter(model, part_of(args.checkpoint, "segmenter"), whole=True)
+    if args.show_dir:
+        from mmseg_bffr.runtime import DrawSegmentations
+
+        writer = SegmentationWriter(args.show_dir)
+        runner.register_hook(DrawSegmentations(writer))
+    with first_cause():
+        runner.test()
+    if args.show_dir:
+        writer.close()
+
+
+COMMANDS = {"train": run_training, "test_fusion": run_fusion, "test_segmenter": run_segmenting}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments name."""
+    require_packages()
+    args = build_parser().parse_args(argv)
+    if args.gpu_id is not None:
+        choose_gpu(args.gpu_id)
+    COMMANDS[args.command](args)
+
+
+if __name__ == "__main__":
+    run_main(lambda _: main(), argparse.Namespace())
