@@ -1,7 +1,9 @@
 """Measure training iterations and fused pairs a second: `python speed.py` prints JSON."""
 
 import argparse
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,8 +93,9 @@ def build_stage(stage: str) -> tuple["BaseModel", Any]:
 
     init_default_scope("mmseg")
     config.model.data_preprocessor.size = SIZE
-    model = MODELS.build(config.model).train()
-    return model, build_optim_wrapper(model, config.optim_wrapper)
+    with redirect_stdout(sys.stderr):  # the answers alone go to stdout
+        model = MODELS.build(config.model).train()
+        return model, build_optim_wrapper(model, config.optim_wrapper)
 
 
 def training_cases(device: torch.device, plain: bool, bf16: bool) -> dict[str, Case]:

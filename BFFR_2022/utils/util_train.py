@@ -3,10 +3,11 @@
 This is BFFR's own: its training loop is mmengine's, since its segmenter is mmsegmentation's.
 """
 
+import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,7 +72,8 @@ def load_config(path: Path, options: Mapping[str, Any] | None = None) -> "Config
 
     if not path.is_file():
         raise InputError(f"no config {path}; there are {STAGE1} and {STAGE2}")
-    config = Config.fromfile(path)
+    with redirect_stdout(io.StringIO()):  # mmsegmentation prints which of its extras are absent
+        config = Config.fromfile(path)
     config.merge_from_dict(dict(options or {}))
     config.setdefault("work_dir", str(HERE / "work_dirs" / path.stem))
     return config
