@@ -30,7 +30,7 @@ ABOUT = {
     **{f"train_{s}": f"iterations, batch {n}, 240x320, no loading" for s, n in BATCHES.items()},
     "fuse": "pairs, 640x480 gray",
 }
-STEPS = {"train_stage1": 1, "train_stage2": 1, "fuse": 1}  # a round
+STEPS = {"fuse": 1, "train_stage1": 1, "train_stage2": 1}  # a round; memory grows in this order
 
 
 class PlainAttention(SelfAttention):

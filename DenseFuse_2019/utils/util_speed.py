@@ -225,15 +225,15 @@ def compare(cases: Mapping[str, int], arguments: list[str], rounds: int) -> dict
             "plain_per_second": round(1 / statistics.median(b for _, b in seconds), 3),
             "ratio": round(statistics.median(b / a for a, b in seconds), 2),
             "gflops_per_second": round(flops * 1e-9 / mine, 1),
+            "peak_memory_mib": {  # of the process, with the cases before
+                "ours": round(ours.ask("memory")),
+                "plain": round(plain.ask("memory")),
+            },
         }
     best = statistics.median(rates)
     for entry in report.values():
         entry["share_of_matrix_product"] = round(entry["gflops_per_second"] / best, 3)
     report["matrix_product_gflops_per_second"] = round(best, 1)
-    report["peak_memory_mib"] = {
-        "ours": round(ours.ask("memory")),
-        "plain": round(plain.ask("memory")),
-    }
     ours.close()
     plain.close()
     return report
