@@ -77,6 +77,14 @@ def test_a_run_writes_weights_checkpoints_curves_and_its_arguments(
     assert "Finished Training" in said
 
 
+def test_weights_are_the_checkpoint_s_as_halves(straight: tuple[Path, str]) -> None:
+    run, _ = straight
+    last = torch.load(run / "checkpoints" / "stage2" / "iter_3.pth", weights_only=True)
+    for name, value in weights(run).items():
+        theirs = last["state_dict"].get(f"fuser.{name}", last["state_dict"].get(name))
+        assert torch.equal(value, theirs.half() if theirs.is_floating_point() else theirs)
+
+
 def test_stage_2_starts_from_stage_1(straight: tuple[Path, str]) -> None:
     run, said = straight
     assert f"The fuser starts from {run / 'checkpoints' / 'stage1' / 'iter_2.pth'}" in said

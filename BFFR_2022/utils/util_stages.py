@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from safetensors.torch import save
+from torch import Tensor
 
 from configs import BACKBONE, HERE
 from utils.util_checkpoint import load_checkpoint, write_atomically
@@ -103,7 +104,10 @@ def iterations_of(checkpoint: Path | None) -> int:
 
 
 def export_weights(run: Path, stage: str) -> list[Path]:
-    """Write a stage's best weights, by mIoU if it was scored, as safetensors into the run."""
+    """Write a stage's best weights, by mIoU if it was scored, as safetensors into the run.
+
+    They are halves: half as large, and fused images differ by a grey level at most.
+    """
     work_dir = work_dir_of(run, stage)
     best = sorted(work_dir.glob("best_mIoU_iter_*.pth"), key=iterations_of)
     source = best[-1] if best else newest_checkpoint(work_dir)
@@ -121,10 +125,15 @@ def export_weights(run: Path, stage: str) -> list[Path]:
     for name, tensors in parts.items():
         if tensors:
             path = run / "checkpoints" / name
-            data = save({n: value.contiguous() for n, value in tensors.items()}, about)
+            halves = {n: _half(value).contiguous() for n, value in tensors.items()}
+            data = save(halves, about)
             write_atomically(path, partial(_write, data))
             written.append(path)
     return written
+
+
+def _half(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
 
 
 def _write(data: bytes, file: IO[bytes]) -> None:
