@@ -1,6 +1,6 @@
 """What runs need beyond mmengine: bfloat16 on any device, seeds, checkpoints and drawing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,6 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS, OPTIM_WRAPPERS
 from torch import nn
-
-from utils.util_segment import SegmentationWriter
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -67,10 +65,14 @@ class PlainCheckpoint(Hook):
 
 
 class DrawSegmentations(Hook):
-    """Write what a test finds, over the fused images."""
+    """Hand on what a test finds, over the fused images.
 
-    def __init__(self, writer: SegmentationWriter) -> None:
-        self.writer = writer
+    Args:
+        write: Takes a stem, an image, (H, W, 3), R, G, B in [0, 1], and class ids, (H, W), uint8.
+    """
+
+    def __init__(self, write: Callable[[str, np.ndarray, np.ndarray], None]) -> None:
+        self.write = write
 
     def after_test_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -79,4 +81,4 @@ class DrawSegmentations(Hook):
         for sample in outputs:
             image = sample.fused.data.permute(1, 2, 0).cpu().numpy()
             labels = sample.pred_sem_seg.data[0].byte().cpu().numpy()
-            self.writer.write(Path(sample.img_path).stem, image, labels)
+            self.write(Path(sample.img_path).stem, image, labels)

@@ -119,9 +119,13 @@ def test_tools_start_from_any_folder(
     method = folder_of(answers)
     tool, config = method / "tools" / "test_fusion.py", method / STAGE1
     made = method / "pretrain" / "avg_20000.pth"
-    answer = run_script(str(tool), config, made, "--output", "here", cwd=tmp_path)
+    words = (str(tool), config, made, "--output", "here")
+    answer = run_script(*words, cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert sorted(path.stem for path in (tmp_path / "here").iterdir()) == list(STEMS)
+    answer = run_script(*words, cwd=tmp_path)
+    assert answer.returncode == 1
+    assert "--overwrite replaces them" in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,7 @@ def test_tools_start_from_any_folder(
     [
         (("test_fuser_segmenter.py", JOINT, "x.pth"), "nothing to do: say --eval mIoU"),
         (("test_fuser_segmenter.py", JOINT, "x.pth", "--eval", "mIoU"), "no such file: x.pth"),
+        (("test_fuser_segmenter.py", STAGE1, "x.pth", "--eval", "mIoU"), "has no segmenter"),
         (("test_fusion.py", "no.py", "x.pth"), "no config no.py"),
         (("train_fuser.py", STAGE1, "--resume"), "there is no iter_*.pth"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from utils.util_dataset import LabelledPair, find_labelled_pairs, read_pair
 from utils.util_fusion import ImageFusion
 from utils.util_image import write_image
+from utils.util_pairs import FusionJob, check_outputs
 from utils.util_segment import SegmentationWriter
 from utils.util_train import (
     build_runner,
@@ -23,6 +24,11 @@ from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+TRAINING_ONLY = (  # parts of a config that a test does without
+    *("train_dataloader", "val_dataloader", "train_cfg", "val_cfg", "val_evaluator"),
+    *("optim_wrapper", "param_scheduler"),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     fusing = commands.add_parser("test_fusion", parents=[common, tested], help="fuse test pairs")
     fusing.add_argument("--output", type=Path, help="work_dirs/<config>/fused by default")
+    fusing.add_argument("--overwrite", action="store_true", help="replace existing results")
 
     testing = commands.add_parser(
         "test_segmenter", parents=[common, tested, launched], help="score or draw segmentations"
@@ -93,12 +100,14 @@ def run_fusion(args: argparse.Namespace) -> None:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     output = args.output or Path(config.work_dir) / "fused"
+    pairs = test_pairs(config)
+    targets = [FusionJob((pair.vis,), output / f"{pair.stem}.png") for pair in pairs]
+    check_outputs(targets, overwrite=args.overwrite or args.output is None)
     output.mkdir(parents=True, exist_ok=True)
-    for pair in test_pairs(config):
+    for pair, job in zip(pairs, targets, strict=True):
         image = read_pair(pair)
-        target = output / f"{pair.stem}.png"
-        write_image(target, fusion.fuse([image[..., :3], image[..., 3]]))
-        print(f"Output path: {target}")
+        write_image(job.output, fusion.fuse([image[..., :3], image[..., 3]]))
+        print(f"Output path: {job.output}")
 
 
 def test_pairs(config: "Config") -> list[LabelledPair]:
@@ -112,12 +121,11 @@ def run_segmenting(args: argparse.Namespace) -> None:
     if not (args.eval or args.show_dir):
         raise InputError("nothing to do: say --eval mIoU, --show-dir FOLDER, or both")
     config = load_config(args.config, args.cfg_options)
-    config.train_dataloader = config.val_dataloader = None
-    for name in ("train_cfg", "val_cfg", "optim_wrapper", "param_scheduler", "val_evaluator"):
+    if config.model.type != "FuserSegmenter":
+        raise InputError(f"{args.config} has no segmenter; configs/fuser_segmenters/ has")
+    for name in TRAINING_ONLY:
         config[name] = None
     config.model.pretrained_fuser = config.model.pretrained_segmenter = None
-    if config.test_evaluator is None or config.model.type != "FuserSegmenter":
-        raise InputError(f"{args.config} has no segmenter; configs/fuser_segmenters/ has")
     runner = build_runner(config, args.launcher)
     model: Any = getattr(runner.model, "module", runner.model)
     if model.fusion == "network":
@@ -127,7 +135,7 @@ def run_segmenting(args: argparse.Namespace) -> None:
         from mmseg_bffr.runtime import DrawSegmentations
 
         writer = SegmentationWriter(args.show_dir)
-        runner.register_hook(DrawSegmentations(writer))
+        runner.register_hook(DrawSegmentations(writer.write))
     with first_cause():
         runner.test()
     if args.show_dir:
