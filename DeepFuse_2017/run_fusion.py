@@ -54,7 +54,7 @@ def desired_path(job: FusionJob) -> Path:
     return job.output.parent / "desired" / job.output.name
 
 
-def save_desired(job: FusionJob, sources: list[Array]) -> None:
+def save_desired(job: FusionJob, sources: list[Array], _: Array) -> None:
     """Write the image that the loss asks for, beside the result."""
     path = desired_path(job)
     path.parent.mkdir(exist_ok=True)
