@@ -120,7 +120,7 @@ def _make_plain(model: TransFuser6) -> None:
     for module in model.modules():
         if isinstance(module, SelfAttention):
             module.__class__ = PlainAttention
-    model.join = PlainTransFuser6.join.__get__(model)
+    model.join = PlainTransFuser6.join.__get__(model)  # type: ignore[method-assign]
 
 
 def _iteration(

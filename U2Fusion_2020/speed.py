@@ -114,7 +114,7 @@ def plain_cases(args: argparse.Namespace, patches: PatchDataset) -> Mapping[str,
     return {"train": train, "fuse": fuse}
 
 
-def plain_information(layers: torch.nn.Module, luma: Tensor) -> Tensor:
+def plain_information(layers: torch.nn.Sequential, luma: Tensor) -> Tensor:
     """Return g of each luma in [0, 1], (B, 1, H, W) to (B,), a map at a time."""
     kernel = torch.full((1, 1, 3, 3), 1 / 8, device=luma.device)
     kernel[..., 1, 1] = -1

@@ -95,7 +95,7 @@ def make_pair(size: tuple[int, int] = PAIR) -> list[Array]:
     return [random.integers(0, 256, size, dtype=np.uint8) for _ in range(2)]
 
 
-def batches(loader: Iterable[Tensor]) -> Iterator[Tensor]:
+def batches(loader: Iterable[Any]) -> Iterator[Any]:
     """Yield batches without end."""
     while True:
         yield from loader

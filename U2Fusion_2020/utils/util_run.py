@@ -32,7 +32,7 @@ from utils.utils import (
 )
 
 Build = Callable[[argparse.Namespace, Accelerator], Training]
-LoadInto = Callable[[nn.Module, Mapping[str, Any], Path], str]
+LoadInto = Callable[[Any, Mapping[str, Any], Path], str]
 
 
 def run_training(
