@@ -154,7 +154,7 @@ check_method() {
     [ -d ../shared ] && ln -sf "$(cd ../shared && pwd)" "$scratch/shared"
     if [ -z "$update" ]; then
         check_style "$method" "$method"
-        step "$method" types within "$method" mypy ./*.py utils
+        step "$method" types within "$method" mypy configs.py run_fusion.py run_train.py speed.py utils
         step "$method" tests within "$home" pytest
     fi
     data+=(--device cpu)
