@@ -109,6 +109,10 @@ mypy() {
     "$python" -m mypy --config-file "$top/pyproject.toml" "$@"
 }
 
+method_types() { # in the method's folder
+    mypy ./*.py utils
+}
+
 pytest() {
     "$python" -m pytest -o addopts=-q "$@" # just once: doubled, it leaves the closing line out
 }
@@ -154,7 +158,7 @@ check_method() {
     [ -d ../shared ] && ln -sf "$(cd ../shared && pwd)" "$scratch/shared"
     if [ -z "$update" ]; then
         check_style "$method" "$method"
-        step "$method" types within "$method" mypy configs.py run_fusion.py run_train.py speed.py utils
+        step "$method" types within "$method" method_types
         step "$method" tests within "$home" pytest
     fi
     data+=(--device cpu)
