@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import numpy as np
+import torch
 from tqdm import tqdm
 
 from images import (
@@ -23,13 +22,11 @@ from images import (
     index_images,
     index_scenes,
     match_images,
-    read_luma,
+    read_channels,
     scene_name,
 )
-from metrics import METRICS
-
-PAIR_METRICS = [name for name, metric in METRICS.items() if metric.compares != "exposures"]
-SCENE_METRICS = [name for name, metric in METRICS.items() if metric.compares != "pair"]
+from metrics import COLUMNS, CONVENTIONS
+from tables import Row, format_means, write_csv
 
 
 class Job(NamedTuple):
@@ -39,14 +36,6 @@ class Job(NamedTuple):
     sources: list[Path]
     flags: str
     fused: dict[str, Path]
-
-
-class Row(NamedTuple):
-    """The scores of one method on one image, one for each metric asked for."""
-
-    method: str
-    image: str
-    values: list[float]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,13 +61,19 @@ def build_parser() -> argparse.ArgumentParser:
         help="a method's name and its fused images, folder or file; may be repeated",
     )
     parser.add_argument(
+        "--convention",
+        choices=CONVENTIONS,
+        default="standard",
+        help="; ".join(f"{name}: {c.description}" for name, c in CONVENTIONS.items()),
+    )
+    parser.add_argument(
         "--metrics",
-        choices=METRICS,
+        choices=COLUMNS,
         nargs="+",
         action="extend",
         metavar="METRIC",
-        help=f"columns, of {' '.join(METRICS)} (default: {' '.join(PAIR_METRICS)}; "
-        f"with --scenes {' '.join(SCENE_METRICS)})",
+        help=f"columns, of {' '.join(COLUMNS)} (default: those of the tables printed under the "
+        "convention, all for standard)",
     )
     parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
     parser.add_argument(
@@ -91,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; `args.scenes` is None for pairs, `args.metrics` never is."""
+    """Parse the command line; `args.scenes` is None for pairs, `args.metrics` for the default."""
     parser = build_parser()
     args = parser.parse_args(argv)
     pair = [flag for flag in ("--ir", "--vis") if flag[2:] in args]
@@ -100,13 +95,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("give the sources with --ir and --vis, or with --scenes")
     if args.scenes is not None and pair:
         parser.error(f"--scenes cannot be combined with {' and '.join(pair)}")
-    default = PAIR_METRICS if args.scenes is None else SCENE_METRICS
-    args.metrics = list(dict.fromkeys(getattr(args, "metrics", default)))
-    for_pairs = [name for name in args.metrics if name not in SCENE_METRICS]
-    if args.scenes is not None and for_pairs:
+    args.metrics = list(dict.fromkeys(getattr(args, "metrics", []))) or None
+    known = CONVENTIONS[args.convention].functions
+    if unknown := [name for name in args.metrics or [] if name not in known]:
         parser.error(
-            f"{', '.join(for_pairs)} (--metrics) compare a result with two sources, not with the "
-            f"exposures of --scenes; for these there are {', '.join(SCENE_METRICS)}"
+            f"--convention {args.convention} has no {', '.join(unknown)} (--metrics); "
+            f"it has {', '.join(known)}"
         )
     return args
 
@@ -149,21 +143,38 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     ]
 
 
-def score_image(job: Job, metrics: Sequence[str]) -> tuple[list[Row], list[str]]:
+def choose_metrics(args: argparse.Namespace, jobs: list[Job]) -> list[str]:
+    """Return the metrics to compute; by default, what the convention's own tables hold.
+
+    Raises:
+        ValueError: If a metric that compares with two sources is asked for and a scene has more.
+    """
+    more = [job for job in jobs if len(job.sources) != 2]
+    wanted = args.metrics or CONVENTIONS[args.convention].default
+    of_two = [name for name in wanted if more and COLUMNS[name].compares == "pair"]
+    if args.metrics and of_two:
+        raise ValueError(
+            f"{', '.join(of_two)} (--metrics) compare a result with two sources; scene "
+            f"{more[0].image} (--scenes) has {len(more[0].sources)}"
+        )
+    return [name for name in wanted if name not in of_two]
+
+
+def score_image(job: Job, convention: str, metrics: Sequence[str]) -> tuple[list[Row], list[str]]:
     """Return one image's scores, a row per method, and what went wrong, a message per failure."""
     rows: list[Row] = []
     try:
-        sources = {path: read_luma(path) for path in job.sources}
+        sources = {path: read_channels(path) for path in job.sources}
         check_same_size(sources)
     except (OSError, ValueError) as error:
         return rows, [f"{job.image} ({job.flags}): {error}"]
-    lumas, source = [sources[path] for path in job.sources], job.sources[-1]
+    channels, source = [sources[path] for path in job.sources], job.sources[-1]
     errors: list[str] = []
     for method, path in job.fused.items():
         try:
-            fused = read_luma(path)
+            fused = read_channels(path)
             check_same_size({source: sources[source], path: fused})
-            values = [METRICS[name].function(lumas, fused) for name in metrics]
+            values = CONVENTIONS[convention].score(metrics, channels, fused)
         except (OSError, ValueError) as error:
             errors.append(f"{job.image} (--fused {method}): {error}")
         else:
@@ -172,47 +183,23 @@ def score_image(job: Job, metrics: Sequence[str]) -> tuple[list[Row], list[str]]
 
 
 def score_all(
-    jobs: list[Job], metrics: Sequence[str], workers: int
+    jobs: list[Job], convention: str, metrics: Sequence[str], workers: int
 ) -> Iterator[tuple[list[Row], list[str]]]:
     """Yield `score_image` of each job in order, computed by up to `workers` processes."""
-    score = partial(score_image, metrics=metrics)
+    score = partial(score_image, convention=convention, metrics=metrics)
     workers = min(workers, len(jobs))
     if workers == 1:
         yield from map(score, jobs)
         return
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+        workers, mp_context=get_context("spawn"), initializer=_use_one_thread
     ) as pool:
         yield from pool.map(score, jobs)
 
 
-def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write the scores under a temporary name, then move them into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["method", "image", *metrics])
-        writer.writerows([row.method, row.image, *(f"{v:.6f}" for v in row.values)] for row in rows)
-    temporary.replace(path)
-
-
-def format_means(metrics: Sequence[str], rows: list[Row]) -> str:
-    """Return a table of each method's mean scores, with arrows towards the better."""
-    by_method: dict[str, list[list[float]]] = {}
-    for row in rows:
-        by_method.setdefault(row.method, []).append(row.values)
-    columns = [METRICS[name] for name in metrics]
-    labels = [f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in columns]
-    table = [["method", "images", *labels]]
-    for method, values in by_method.items():
-        means = (f"{mean:.4f}" for mean in np.mean(values, axis=0))
-        table.append([method, str(len(values)), *means])
-    name_width, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
-    return "\n".join(
-        "  ".join([name.ljust(name_width), *map(str.rjust, cells, widths)])
-        for name, *cells in table
-    )
+def _use_one_thread() -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -221,7 +208,8 @@ def main(args: argparse.Namespace) -> int:
         if args.output.exists() and not args.overwrite:
             raise ValueError(f"{args.output} exists; replace it with --overwrite")
         jobs = find_jobs(args)
-        scores = score_all(jobs, args.metrics, args.workers)
+        metrics = choose_metrics(args, jobs)
+        scores = score_all(jobs, args.convention, metrics, args.workers)
         results = list(tqdm(scores, total=len(jobs), unit="image"))
         errors = [error for _, messages in results for error in messages]
         if errors:
@@ -229,13 +217,16 @@ def main(args: argparse.Namespace) -> int:
         methods = [name for name, _ in args.fused]
         rows = [row for found, _ in results for row in found]
         rows.sort(key=lambda row: methods.index(row.method))
-        write_csv(args.output, args.metrics, rows)
+        write_csv(args.output, metrics, rows)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # the arrows, whatever the locale
-    print(format_means(args.metrics, rows))
+    description = CONVENTIONS[args.convention].description
+    print(f"convention {args.convention}: {description}")
+    print(f"{len(jobs)} images, mean ± standard deviation")
+    print(format_means(metrics, rows))
     return 0
 
 

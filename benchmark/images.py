@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from metrics.colour import luma
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _MARK = "(?:ir|infrared|thermal|vis|vi|visible|fused)"
 _MARKED = re.compile(
@@ -18,12 +20,10 @@ _MARKED = re.compile(
 )
 
 
-def read_luma(path: Path) -> NDArray[np.float64]:
-    """Read an image as luma, (H, W), in 0-255.
+def read_channels(path: Path) -> NDArray[np.float64]:
+    """Read an image as channels R, G, B or as one gray channel, (3 or 1, H, W), in 0-255.
 
-    Colour becomes Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, full range), not rounded; gray,
-    also gray stored in three channels, stays exactly what it is. 16-bit values are divided by
-    257, so that 65535 becomes 255. Alpha is dropped.
+    16-bit values are divided by 257, so that 65535 becomes 255. Alpha is dropped.
 
     Raises:
         OSError: If the file cannot be opened.
@@ -37,10 +37,12 @@ def read_luma(path: Path) -> NDArray[np.float64]:
     if image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{path} holds {image.dtype} values; expected 8 or 16 bits a channel")
     values = image.astype(np.float64) / (257 if image.dtype == np.uint16 else 1)
-    if values.ndim == 2:
-        return values
-    blue, green, red = np.moveaxis(values, 2, 0)
-    return green + 0.299 * (red - green) + 0.114 * (blue - green)  # exact where R = G = B
+    return values[None] if values.ndim == 2 else np.moveaxis(values[:, :, ::-1], 2, 0)
+
+
+def read_luma(path: Path) -> NDArray[np.float64]:
+    """Read an image as luma, (H, W), in 0-255: see `read_channels` and `luma`."""
+    return luma(read_channels(path))
 
 
 def image_name(path: Path) -> str:
@@ -137,8 +139,8 @@ def _only_images(files: Iterable[Path]) -> list[Path]:
 
 def check_same_size(images: dict[Path, NDArray[np.float64]]) -> None:
     """Raise a ValueError that names files and sizes unless all images have one size."""
-    if len({image.shape for image in images.values()}) > 1:
-        sizes = ", ".join(f"{path} {i.shape[0]} x {i.shape[1]}" for path, i in images.items())
+    if len({image.shape[-2:] for image in images.values()}) > 1:
+        sizes = ", ".join(f"{path} {i.shape[-2]} x {i.shape[-1]}" for path, i in images.items())
         raise ValueError(f"sizes differ, height x width: {sizes}; metrics compare pixel by pixel")
 
 

@@ -1,67 +1,47 @@
-"""Fusion metrics on luma, (H, W) in 0-255; to add one, write it and add a line to METRICS."""
+"""Fusion metrics on luma in 0-255, NumPy arrays or tensors, one or a batch; see conventions.py."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
-
-from numpy.typing import NDArray
-
-from metrics.error import psnr
+from metrics.conventions import COLUMNS, CONVENTIONS, Column, Convention
+from metrics.edges import nabf, qabf
+from metrics.error import psnr, rmse
 from metrics.exposure import mef_ssim
-from metrics.fidelity import vif
-from metrics.gradient import average_gradient, qabf, spatial_frequency
-from metrics.information import entropy, mutual_information
-from metrics.statistics import scd, standard_deviation
-from metrics.structure import ssim
+from metrics.features import fmi
+from metrics.fidelity import vif, viff
+from metrics.gradient import average_gradient, edge_intensity, spatial_frequency
+from metrics.information import (
+    cross_entropy,
+    entropy,
+    mutual_information,
+    normalized_mutual_information,
+)
+from metrics.perception import qcb, qcv
+from metrics.statistics import correlation, scd, standard_deviation
+from metrics.structure import ms_ssim, ssim
 
 __all__ = [
-    "METRICS",
-    "Metric",
+    "COLUMNS",
+    "CONVENTIONS",
+    "Column",
+    "Convention",
     "average_gradient",
+    "correlation",
+    "cross_entropy",
+    "edge_intensity",
     "entropy",
+    "fmi",
     "mef_ssim",
+    "ms_ssim",
     "mutual_information",
+    "nabf",
+    "normalized_mutual_information",
     "psnr",
     "qabf",
+    "qcb",
+    "qcv",
+    "rmse",
     "scd",
     "spatial_frequency",
     "ssim",
     "standard_deviation",
     "vif",
+    "viff",
 ]
-
-
-class Metric(NamedTuple):
-    """One column of a score file: `function(sources, fused)` and how to read its value.
-
-    `compares` says what is scored: the fused image alone ("nothing"), against two sources
-    ("pair"), or against any number of exposures ("exposures").
-    """
-
-    label: str
-    full_name: str
-    function: Callable[[Sequence[NDArray[Any]], NDArray[Any]], float]
-    compares: Literal["nothing", "pair", "exposures"] = "pair"
-    higher_is_better: bool = True
-
-
-def _of_fused(
-    function: Callable[[NDArray[Any]], float],
-) -> Callable[[Sequence[NDArray[Any]], NDArray[Any]], float]:
-    return lambda sources, fused: function(fused)
-
-
-METRICS = {
-    "en": Metric("EN", "entropy", _of_fused(entropy), "nothing"),
-    "sd": Metric("SD", "standard deviation", _of_fused(standard_deviation), "nothing"),
-    "sf": Metric("SF", "spatial frequency", _of_fused(spatial_frequency), "nothing"),
-    "ag": Metric("AG", "average gradient", _of_fused(average_gradient), "nothing"),
-    "mi": Metric("MI", "mutual information", mutual_information),
-    "scd": Metric("SCD", "sum of the correlations of differences", scd),
-    "psnr": Metric("PSNR", "peak signal-to-noise ratio", psnr),
-    "vif": Metric("VIF", "visual information fidelity", vif),
-    "qabf": Metric("Qabf", "edge preservation", qabf),
-    "ssim": Metric("SSIM", "structural similarity", ssim),
-    "mef_ssim": Metric("MEF-SSIM", "structural similarity of exposures", mef_ssim, "exposures"),
-}

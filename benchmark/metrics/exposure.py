@@ -17,134 +17,115 @@ ones for the comparison; published scores need all of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import combinations_with_replacement
-from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from metrics.luma import as_luma, round_luma
-
-Image = NDArray[np.float64]
+from metrics.arrays import Image, Score, as_batch, check_size, image_mean, round_half_up
+from metrics.filters import gaussian_weights, halve, separable
 
 WINDOW = 11  # pixels a side
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # finest first, divided by their sum
 STABILISER = (0.03 * 255) ** 2
 NORM_OFFSET = 1e-3
 LARGEST_EXPONENT = 10
-EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = torch.finfo(torch.float64).eps
 ROUNDING = 1e-4  # norms of deviations below this are rounding errors
 SMALLEST = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)  # the coarsest scale then fills a window
 
 
-def mef_ssim(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> float:
+def mef_ssim(sources: Sequence[Image], fused: Image) -> Score:
     """Return the multi-scale MEF-SSIM of any number of exposures and the fused image, 0 to 1.
 
     The product over 3 scales of the mean quality to the power 0.0448, 0.2856 and 0.3001, divided
     by their sum (Ma, Zeng and Wang, TIP 2015); each scale is the means of 2 x 2 pixels of the one
     before, an odd last row or column averaged with itself. Values are first rounded half up, as
-    published scores are of 8-bit luma. A scale of negative mean quality counts as 0.
+    published scores are of 8-bit luma. A scale of negative mean quality counts as 0. Variances are
+    differences of large numbers, so that all is computed in float64.
 
     Args:
-        sources: Luma of the exposures, each (H, W), in 0-255, in any order.
+        sources: Luma of the exposures, each (H, W) or (B, 1, H, W), in 0-255, in any order.
         fused: Luma of the fused image, same shape and range.
 
     Raises:
         ValueError: If a side is shorter than 44 pixels.
     """
-    *exposures, result = map(round_luma, as_luma(*sources, fused))
-    height, width = result.shape
-    if min(height, width) < SMALLEST:
-        raise ValueError(
-            f"MEF-SSIM needs at least {SMALLEST} x {SMALLEST} pixels, found {height} x {width}"
-        )
-    score = 1.0
+    batches, give_back = as_batch(*sources, fused, double=True)
+    check_size("MEF-SSIM", batches[-1], SMALLEST)
+    *exposures, result = map(round_half_up, batches)
+    score = result.new_ones(len(result))
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale:
-            *exposures, result = map(_halve, [*exposures, result])
-        score *= max(float(_quality(exposures, result).mean()), 0) ** (weight / sum(SCALE_WEIGHTS))
-    return score
+            *exposures, result = map(halve, [*exposures, result])
+        quality = image_mean(_quality(exposures, result)).clamp(min=0)
+        score = score * quality ** (weight / sum(SCALE_WEIGHTS))
+    return give_back(score)
 
 
-def _quality(sources: list[Image], fused: Image) -> Image:
-    """Return the quality of each patch, (H - 10, W - 10), at one scale.
+def _quality(sources: list[Tensor], fused: Tensor) -> Tensor:
+    """Return the quality of each patch, (B, 1, H - 10, W - 10), at one scale.
 
     (2 cov(d, f) + C) / (var d + var f + C), d = sum_k a_k y_k the desired patch, C = (0.03 x
     255)^2, moments weighted by a Gaussian.
     """
     factors = _desired_factors(sources)
     mean = _gaussian(fused)
-    covariance = sum(
-        a * (_gaussian(y * fused) - _gaussian(y) * mean)
-        for a, y in zip(factors, sources, strict=True)
-    )
+    covariance = torch.zeros_like(mean)
+    for a, y in zip(factors, sources, strict=True):
+        covariance += a * (_gaussian(y * fused) - _gaussian(y) * mean)
     energy = _variance(factors, sources, _gaussian) + _variance([1], [fused], _gaussian)
     return (2 * covariance + STABILISER) / (energy + STABILISER)
 
 
-def _desired_factors(sources: list[Image]) -> list[Image]:
-    """Return for each source y_k the factors a_k of the desired patches, (H - 10, W - 10).
+def _desired_factors(sources: list[Tensor]) -> list[Tensor]:
+    """Return for each source y_k the factors a_k of the desired patches, (B, 1, H - 10, W - 10).
 
     With the deviations x_k = y_k - mean y_k, uniform window: c_k = ||x_k|| + 0.001,
     R = ||sum_k x_k|| / sum_k ||x_k||, p = min(tan(pi R / 2), 10), w_k = (c_k / 11)^p, divided by
     their sum; s = sum_k w_k x_k / c_k; the desired deviation is max_k c_k s / ||s||, and none
     where the sources are flat or cancel out.
     """
-    norms = [_norm([1], [y]) for y in sources]
-    consistency = (_norm([1], [np.sum(sources, axis=0)]) + EPSILON) / (sum(norms) + EPSILON)
-    exponent = np.minimum(np.tan(np.pi / 2 * np.minimum(consistency, 1)), LARGEST_EXPONENT)
-    contrasts = [norm + NORM_OFFSET for norm in norms]
-    weights = [(c / WINDOW) ** exponent + EPSILON for c in contrasts]
-    weight_sum = sum(weights)
-    shares = [w / (c * weight_sum) for w, c in zip(weights, contrasts, strict=True)]
-    largest = np.maximum.reduce(contrasts)
+    norms = torch.stack([_norm([1], [y]) for y in sources])
+    consistency = (_norm([1], [sum(sources[1:], sources[0])]) + EPSILON) / (norms.sum(0) + EPSILON)
+    exponent = torch.tan(math.pi / 2 * consistency.clamp(max=1)).clamp(max=LARGEST_EXPONENT)
+    contrasts = norms + NORM_OFFSET
+    weights = (contrasts / WINDOW) ** exponent + EPSILON
+    shares = list(weights / (contrasts * weights.sum(dim=0)))
+    largest = contrasts.amax(dim=0)
     structure = _norm(shares, sources)
-    scale = np.zeros_like(largest)
-    np.divide(largest, structure, out=scale, where=structure * largest >= ROUNDING)
+    scale = torch.where(structure * largest >= ROUNDING, largest / structure, 0)
     return [scale * share for share in shares]
 
 
-def _norm(factors: Sequence[Image | float], images: Sequence[Image]) -> Image:
+def _norm(factors: Sequence[Tensor | float], images: Sequence[Tensor]) -> Tensor:
     """Return the norm of the deviations of sum_k factors_k images_k in each 11 x 11 patch."""
-    return WINDOW * np.sqrt(_variance(factors, images, _uniform))
+    return WINDOW * torch.sqrt(_variance(factors, images, _uniform))
 
 
 def _variance(
-    factors: Sequence[Image | float], images: Sequence[Image], average: Callable[[Image], Image]
-) -> Image:
+    factors: Sequence[Tensor | float], images: Sequence[Tensor], average: Callable[[Tensor], Tensor]
+) -> Tensor:
     """Return the variance of sum_k factors_k images_k in each patch, factors constant in it.
 
     sum_jk factors_j factors_k cov(images_j, images_k): one pair at a time, so that memory grows
     with the number of images only.
     """
     means = [average(image) for image in images]
-    total = np.zeros_like(means[0])
+    total = torch.zeros_like(means[0])
     for j, k in combinations_with_replacement(range(len(images)), 2):
         covariance = average(images[j] * images[k]) - means[j] * means[k]
         total += (1 if j == k else 2) * factors[j] * factors[k] * covariance
-    return np.maximum(total, 0)
+    return total.clamp(min=0)
 
 
-def _uniform(image: Image) -> Image:
-    """Average over the 11 x 11 windows inside the image, (H - 10, W - 10)."""
-    return _inside(cv2.blur(image, (WINDOW, WINDOW)))
+def _uniform(image: Tensor) -> Tensor:
+    """Average over the 11 x 11 windows inside the image, (B, 1, H - 10, W - 10)."""
+    return separable(image, [1 / WINDOW] * WINDOW)
 
 
-def _gaussian(image: Image) -> Image:
+def _gaussian(image: Tensor) -> Tensor:
     """Average over the 11 x 11 windows inside the image, weighted by a Gaussian of sigma 1.5."""
-    kernel = cv2.getGaussianKernel(WINDOW, 1.5)
-    return _inside(cv2.sepFilter2D(image, cv2.CV_64F, kernel, kernel))
-
-
-def _inside(image: NDArray[Any]) -> Image:
-    edge = WINDOW // 2
-    return image[edge:-edge, edge:-edge]
-
-
-def _halve(image: Image) -> Image:
-    """Return the means of 2 x 2 pixels, an odd last row or column repeated."""
-    height, width = image.shape
-    even = np.pad(image, ((0, height % 2), (0, width % 2)), mode="edge")
-    return even.reshape((height + 1) // 2, 2, (width + 1) // 2, 2).mean(axis=(1, 3))
+    return separable(image, gaussian_weights(WINDOW, 1.5))

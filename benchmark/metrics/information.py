@@ -1,59 +1,105 @@
 """Metrics from information theory, on 256-bin histograms with logarithms to base 2.
 
-A value that is no whole number is counted in the bin it rounds to, halves upwards.
+A value that is no whole number is counted in the bin it rounds to, halves upwards. Counts are
+exact and what follows from them is computed in float64.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from metrics.luma import as_luma, round_luma
+from metrics.arrays import Image, Score, as_batch, round_half_up
 
 BINS = 256
 
 
-def entropy(image: NDArray[Any]) -> float:
-    """Return the entropy EN of one image in bits, 0 to 8.
+def entropy(fused: Image) -> Score:
+    """Return the entropy EN of the fused image in bits, 0 to 8.
 
     EN = -sum_i p_i log2 p_i, p_i the share of the pixels with value i (Shannon 1948).
 
     Args:
-        image: Luma, (H, W), in 0-255.
+        fused: Luma, (H, W) or (B, 1, H, W), in 0-255.
     """
-    return _entropy_of_codes(_levels(image))
+    (f,), give_back = as_batch(fused)
+    return give_back(_entropy(_levels(f)))
 
 
-def mutual_information(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> float:
+def mutual_information(sources: Sequence[Image], fused: Image) -> Score:
     """Return the mutual information MI of the sources and the fused image in bits.
 
-    MI = sum_S H(S) + H(F) - H(S, F), from joint histograms of 256 x 256 bins (Qu, Zhang and Yan,
-    Electronics Letters 2002); 0 to the sum of the sources' entropies.
+    MI = sum_S I(S, F), I(S, F) = H(S) + H(F) - H(S, F), from joint histograms of 256 x 256 bins
+    (Qu, Zhang and Yan, Electronics Letters 2002); 0 to the sum of the sources' entropies.
 
     Args:
-        sources: Luma of the source images, each (H, W), in 0-255.
+        sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    *source_levels, fused_levels = map(_levels, as_luma(*sources, fused))
-    return sum(
-        _entropy_of_codes(levels)
-        + _entropy_of_codes(fused_levels)
-        - _entropy_of_codes(BINS * levels + fused_levels)
-        for levels in source_levels
-    )
+    (*lumas, f), give_back = as_batch(*sources, fused)
+    return give_back(torch.stack([_shared(luma, f)[0] for luma in lumas]).sum(dim=0))
 
 
-def _levels(image: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the whole numbers 0 to 255 that luma rounds to."""
-    (luma,) = as_luma(image)
-    return round_luma(luma).astype(np.intp)
+def normalized_mutual_information(sources: Sequence[Image], fused: Image) -> Score:
+    """Return the normalised mutual information NMI, 0 to 2, which A = B = F reaches.
+
+    NMI = 2 sum_S I(S, F) / (H(S) + H(F)) (Hossny, Nahavandi and Creighton, Electronics Letters
+    2008). NaN where a source and the fused image are both constant.
+
+    Args:
+        sources: Luma of the two source images, each (H, W) or (B, 1, H, W), in 0-255.
+        fused: Luma of the fused image, same shape and range.
+    """
+    (*lumas, f), give_back = as_batch(*sources, fused)
+    shares = [information / total for information, total in (_shared(luma, f) for luma in lumas)]
+    return give_back(2 * torch.stack(shares).sum(dim=0))
 
 
-def _entropy_of_codes(codes: NDArray[np.intp]) -> float:
-    """Return the entropy in bits of the distribution of non-negative whole numbers."""
-    counts = np.bincount(codes.ravel())
-    share = counts[counts > 0] / codes.size
-    return float(np.sum(share * np.log2(1 / share)))
+def cross_entropy(sources: Sequence[Image], fused: Image) -> Score:
+    """Return the cross entropy CE in bits, less is better, 0 for equal histograms.
+
+    CE = mean_S sum_i p_S(i) log2(p_S(i) / p_F(i)), over the values that both images have (Bulanon,
+    Burks and Alchanatis, Biosystems Engineering 2009). That leaves out what the fused image lacks
+    altogether, so that images with no value in common have 0, and values below 0 occur.
+
+    Args:
+        sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
+        fused: Luma of the fused image, same shape and range.
+    """
+    (*lumas, f), give_back = as_batch(*sources, fused)
+    p_f = _shares(_levels(f))
+    divergences = []
+    for luma in lumas:
+        p_s = _shares(_levels(luma))
+        both = (p_s > 0) & (p_f > 0)
+        ratio = torch.where(both, p_s, 1) / torch.where(both, p_f, 1)
+        divergences.append((p_s * torch.log2(ratio)).sum(dim=1))
+    return give_back(torch.stack(divergences).mean(dim=0))
+
+
+def _shared(luma: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
+    """Return I(S, F) and H(S) + H(F), (B,) each."""
+    s, f = _levels(luma), _levels(fused)
+    total = _entropy(s) + _entropy(f)
+    return total - _entropy(BINS * s + f, BINS * BINS), total
+
+
+def _levels(batch: Tensor) -> Tensor:
+    """Return the whole numbers 0 to 255 that values round to, (B, H W)."""
+    return round_half_up(batch).flatten(1).to(torch.int64)
+
+
+def _shares(levels: Tensor, bins: int = BINS) -> Tensor:
+    """Return the share of each of the values 0 to bins - 1 in each image, (B, bins)."""
+    images, pixels = levels.shape
+    first = bins * torch.arange(images, device=levels.device).reshape(-1, 1)
+    counts = torch.bincount((levels + first).flatten(), minlength=bins * images)
+    return counts.reshape(images, bins).to(torch.float64) / pixels
+
+
+def _entropy(levels: Tensor, bins: int = BINS) -> Tensor:
+    """Return the entropy of each image's values in bits, (B,)."""
+    shares = _shares(levels, bins)
+    return -torch.special.xlogy(shares, shares).sum(dim=1) / torch.log(shares.new_tensor(2.0))

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from metrics.luma import as_luma
+from metrics.arrays import Image, Score, as_batch, check_two, image_mean, image_sum, is_constant
 
 
-def standard_deviation(image: NDArray[Any]) -> float:
-    """Return the standard deviation SD of one image, 0 to 127.5.
+def standard_deviation(fused: Image) -> Score:
+    """Return the standard deviation SD of the fused image, 0 to 127.5.
 
     SD = sqrt(mean (F - mean F)^2), the mean over all pixels, not over one less.
 
     Args:
-        image: Luma, (H, W), in 0-255.
+        fused: Luma, (H, W) or (B, 1, H, W), in 0-255.
     """
-    (luma,) = as_luma(image)
-    return float(luma.std())
+    (f,), give_back = as_batch(fused)
+    return give_back(f.flatten(1).std(dim=1, correction=0))
 
 
-def scd(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> float:
+def correlation(sources: Sequence[Image], fused: Image) -> Score:
+    """Return the correlation CC, -1 to 1.
+
+    CC = mean_S r(S, F), r Pearson's correlation over all pixels (as in Ma, Ma and Li, Information
+    Fusion 2019, Sec. 5.2). NaN where an image is constant; A = B = F gives 1.
+
+    Args:
+        sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
+        fused: Luma of the fused image, same shape and range.
+    """
+    (*lumas, f), give_back = as_batch(*sources, fused)
+    return give_back(torch.stack([pearson(luma, f) for luma in lumas]).mean(dim=0))
+
+
+def scd(sources: Sequence[Image], fused: Image) -> Score:
     """Return the sum of the correlations of differences SCD, -2 to 2.
 
     SCD = r(F - B, A) + r(F - A, B), r Pearson's correlation: what F holds beyond the one source
@@ -31,21 +44,20 @@ def scd(sources: Sequence[NDArray[Any]], fused: NDArray[Any]) -> float:
     constant, as when F is one of the sources.
 
     Args:
-        sources: Luma of the two source images A and B, each (H, W), in 0-255.
+        sources: Luma of the two source images A and B, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image F, same shape and range.
 
     Raises:
         ValueError: If there are not two sources.
     """
-    if len(sources) != 2:
-        raise ValueError(f"SCD is defined for 2 sources, found {len(sources)}")
-    a, b, f = as_luma(*sources, fused)
-    return _correlation(f - b, a) + _correlation(f - a, b)
+    check_two("SCD", sources)
+    (a, b, f), give_back = as_batch(*sources, fused)
+    return give_back(pearson(f - b, a) + pearson(f - a, b))
 
 
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return Pearson's correlation of two images, -1 to 1, NaN if one is constant."""
-    if x.min() == x.max() or y.min() == y.max():
-        return float("nan")
-    x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()))
+def pearson(x: Tensor, y: Tensor) -> Tensor:
+    """Return Pearson's correlation of each pair of images, (B,), NaN where one is constant."""
+    undefined = is_constant(x) | is_constant(y)
+    x, y = (image - image_mean(image).reshape(-1, 1, 1, 1) for image in (x, y))
+    r = image_sum(x * y) / torch.sqrt(image_sum(x * x) * image_sum(y * y))
+    return torch.where(undefined, torch.nan, r.clamp(-1, 1))

@@ -1,0 +1,116 @@
+"""The arrays that every metric takes, and the scores it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Image: TypeAlias = NDArray[Any] | Tensor  # one, (H, W), or a batch, (B, 1, H, W), in 0-255
+Score: TypeAlias = Any  # float for one NumPy image, else one number an image, array or tensor
+FLOATS = (torch.float32, torch.float64)
+HALF = 0.5001  # added before rounding down: luma is often a half, up to float32's precision
+
+
+def as_batch(
+    *images: Image, double: bool = False
+) -> tuple[list[Tensor], Callable[[Tensor], Score]]:
+    """Return images as batches of floats, (B, 1, H, W), and the function that returns their scores.
+
+    NumPy arrays, also of integers, become float64, so that nothing wraps or saturates. Tensors
+    stay where they are; they stay float32 or float64, other types become float32.
+
+    Args:
+        images: Luma of one size in 0-255, (H, W) or (B, 1, H, W), all arrays or all tensors.
+        double: Whether to compute in float64 whatever the type; scores still have its precision.
+
+    Returns:
+        The batches, and a function from scores, (B,), to what the caller of a metric gets: a float
+        for one array, an array (B,) for a batch, a tensor () or (B,) for tensors.
+
+    Raises:
+        TypeError: If arrays and tensors are mixed.
+        ValueError: If the shapes differ or are of another form, if tensors lie on different
+            devices, or if a value lies outside 0-255 or is not finite.
+    """
+    shapes = [tuple(image.shape) for image in images]
+    if len(set(shapes)) != 1 or not _is_luma(shapes[0]):
+        raise ValueError(
+            f"expected luma of one size, (H, W) or (B, 1, H, W), found shapes {shapes}"
+        )
+    are_tensors = [isinstance(image, Tensor) for image in images]
+    if any(are_tensors) != all(are_tensors):
+        raise TypeError("expected all images as arrays or all as tensors, found both")
+    batches = [_as_float(image).reshape(-1, 1, *shapes[0][-2:]) for image in images]
+    if len({batch.device for batch in batches}) > 1:
+        raise ValueError(f"expected one device, found {[str(batch.device) for batch in batches]}")
+    _check_range(batches)
+    precision = batches[0].dtype
+    if any(batch.dtype != precision for batch in batches):
+        precision = torch.float64
+    work = torch.float64 if double else precision
+
+    def give_back(scores: Tensor) -> Score:
+        values = scores.to(precision) if len(shapes[0]) == 4 else scores.to(precision)[0]
+        if are_tensors[0]:
+            return values
+        return values.numpy() if values.ndim else float(values)
+
+    return [batch.to(work) for batch in batches], give_back
+
+
+def _is_luma(shape: tuple[int, ...]) -> bool:
+    return 0 not in shape and (len(shape) == 2 or (len(shape) == 4 and shape[1] == 1))
+
+
+def _as_float(image: Image) -> Tensor:
+    if isinstance(image, Tensor):
+        return image.detach() if image.dtype in FLOATS else image.detach().to(torch.float32)
+    return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64))
+
+
+def _check_range(batches: list[Tensor]) -> None:
+    for batch in batches:
+        low, high = (float(value) for value in torch.aminmax(batch))
+        if not (low >= 0 and high <= 255):
+            raise ValueError(f"expected values in 0-255, found {low:g} to {high:g}")
+
+
+def check_size(name: str, batch: Tensor, smallest: int) -> None:
+    """Raise a ValueError unless both sides have the pixels that a metric needs."""
+    height, width = batch.shape[-2:]
+    if min(height, width) < smallest:
+        raise ValueError(
+            f"{name} needs at least {smallest} x {smallest} pixels, found {height} x {width}"
+        )
+
+
+def check_two(name: str, sources: Any) -> None:
+    """Raise a ValueError unless there are two sources."""
+    if len(sources) != 2:
+        raise ValueError(f"{name} is defined for 2 sources, found {len(sources)}")
+
+
+def round_half_up(batch: Tensor) -> Tensor:
+    """Round to whole numbers, halves upwards, as far as float32 can tell a half."""
+    return torch.floor(batch + HALF)
+
+
+def image_mean(batch: Tensor) -> Tensor:
+    """Return the mean of each image, (B,)."""
+    return batch.mean(dim=(1, 2, 3))
+
+
+def image_sum(batch: Tensor) -> Tensor:
+    """Return the sum of each image, (B,)."""
+    return batch.sum(dim=(1, 2, 3))
+
+
+def is_constant(batch: Tensor) -> Tensor:
+    """Return which images have one value throughout, (B,)."""
+    flat = batch.flatten(1)
+    return flat.amin(dim=1) == flat.amax(dim=1)

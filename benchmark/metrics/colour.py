@@ -1,0 +1,31 @@
+"""From the channels of an image to what a convention scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MATLAB_GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)  # R, G, B of `rgb2gray`
+
+
+def luma(channels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the luma of an image, (1 or 3, H, W) to (H, W), not rounded.
+
+    Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, full range); gray, also gray in three channels,
+    stays exactly what it is.
+    """
+    values = channels.astype(np.float64)
+    if len(values) == 1:
+        return values[0]
+    red, green, blue = values
+    return green + 0.299 * (red - green) + 0.114 * (blue - green)  # exact where R = G = B
+
+
+def matlab_gray(channels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what MATLAB's `rgb2gray` makes of an image of bytes, (1 or 3, H, W) to (H, W)."""
+    values = channels.astype(np.float64)
+    if len(values) == 3:
+        values = np.tensordot(MATLAB_GRAY, values, axes=1)[None]
+    return np.clip(np.floor(values[0] + 0.5), 0, 255)

@@ -1,0 +1,165 @@
+"""Every column, and the three conventions under which tables are printed.
+
+To add a metric, write its function and add a line to COLUMNS and one to the functions of the
+conventions that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metrics import tang, vifb
+from metrics.arrays import Image, Score
+from metrics.colour import luma
+from metrics.edges import nabf, qabf
+from metrics.error import psnr, rmse
+from metrics.exposure import mef_ssim
+from metrics.features import fmi
+from metrics.fidelity import vif, viff
+from metrics.gradient import average_gradient, edge_intensity, spatial_frequency
+from metrics.information import (
+    cross_entropy,
+    entropy,
+    mutual_information,
+    normalized_mutual_information,
+)
+from metrics.perception import qcb, qcv
+from metrics.statistics import correlation, scd, standard_deviation
+from metrics.structure import ms_ssim, ssim
+
+Channels = NDArray[Any]  # (1 or 3, H, W), R, G, B, in 0-255
+Function = Callable[[Sequence[Image], Image], Score]
+
+
+class Column(NamedTuple):
+    """One column of a score file and how to read its value.
+
+    `compares` says what is scored: the fused image alone ("nothing"), against two sources
+    ("pair"), or against any number of exposures ("exposures").
+    """
+
+    label: str
+    full_name: str
+    compares: Literal["nothing", "pair", "exposures"] = "pair"
+    higher_is_better: bool = True
+
+
+class Convention(NamedTuple):
+    """How images are prepared and scored.
+
+    Attributes:
+        description: What it stands for, in a line.
+        prepare: From the channels of sources and fused image to what the functions take.
+        functions: The metrics it has, by column.
+        default: The columns of the tables that are printed under it.
+    """
+
+    description: str
+    prepare: Callable[[Sequence[Channels], Channels], tuple[list[Any], Any]]
+    functions: dict[str, Function]
+    default: tuple[str, ...]
+
+    def score(
+        self, columns: Sequence[str], sources: Sequence[Channels], fused: Channels
+    ) -> list[float]:
+        """Return the scores of one image, one for each column.
+
+        Args:
+            columns: Names of metrics that this convention has.
+            sources: The source images, each (1 or 3, H, W), R, G, B, in 0-255.
+            fused: The fused image, likewise.
+        """
+        images = self.prepare(sources, fused)
+        return [float(self.functions[name](*images)) for name in columns]
+
+
+COLUMNS = {
+    "en": Column("EN", "entropy", "nothing"),
+    "sd": Column("SD", "standard deviation", "nothing"),
+    "sf": Column("SF", "spatial frequency", "nothing"),
+    "ag": Column("AG", "average gradient", "nothing"),
+    "ei": Column("EI", "edge intensity", "nothing"),
+    "mi": Column("MI", "mutual information"),
+    "nmi": Column("NMI", "normalised mutual information"),
+    "ce": Column("CE", "cross entropy", higher_is_better=False),
+    "cc": Column("CC", "correlation"),
+    "scd": Column("SCD", "sum of the correlations of differences"),
+    "psnr": Column("PSNR", "peak signal-to-noise ratio"),
+    "rmse": Column("RMSE", "root mean squared error", higher_is_better=False),
+    "ssim": Column("SSIM", "structural similarity"),
+    "ms_ssim": Column("MS-SSIM", "multi-scale structural similarity"),
+    "qabf": Column("Qabf", "edge preservation"),
+    "nabf": Column("Nabf", "added edges", higher_is_better=False),
+    "vif": Column("VIF", "visual information fidelity"),
+    "viff": Column("VIFF", "visual information fidelity for fusion"),
+    "fmi_pixel": Column("FMI-pixel", "mutual information of pixels"),
+    "fmi_edge": Column("FMI-edge", "mutual information of edges"),
+    "fmi_dct": Column("FMI-DCT", "mutual information of cosine coefficients"),
+    "fmi_wavelet": Column("FMI-wavelet", "mutual information of wavelet coefficients"),
+    "qcb": Column("Qcb", "preserved contrast"),
+    "qcv": Column("Qcv", "visible difference", higher_is_better=False),
+    "mef_ssim": Column("MEF-SSIM", "structural similarity of exposures", "exposures"),
+}
+
+
+def _of_fused(function: Callable[[Image], Score]) -> Function:
+    return lambda sources, fused: function(fused)
+
+
+STANDARD: dict[str, Function] = {
+    "en": _of_fused(entropy),
+    "sd": _of_fused(standard_deviation),
+    "sf": _of_fused(spatial_frequency),
+    "ag": _of_fused(average_gradient),
+    "ei": _of_fused(edge_intensity),
+    "mi": mutual_information,
+    "nmi": normalized_mutual_information,
+    "ce": cross_entropy,
+    "cc": correlation,
+    "scd": scd,
+    "psnr": psnr,
+    "rmse": rmse,
+    "ssim": ssim,
+    "ms_ssim": ms_ssim,
+    "qabf": qabf,
+    "nabf": nabf,
+    "vif": vif,
+    "viff": viff,
+    "fmi_pixel": partial(fmi, feature="pixel"),
+    "fmi_edge": partial(fmi, feature="edge"),
+    "fmi_dct": partial(fmi, feature="dct"),
+    "fmi_wavelet": partial(fmi, feature="wavelet"),
+    "qcb": qcb,
+    "qcv": qcv,
+    "mef_ssim": mef_ssim,
+}
+
+
+def _lumas(
+    sources: Sequence[Channels], fused: Channels
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    return [luma(source) for source in sources], luma(fused)
+
+
+CONVENTIONS = {
+    "standard": Convention(
+        "the published definitions, on luma in 0-255", _lumas, STANDARD, tuple(STANDARD)
+    ),
+    "vifb": Convention(
+        "VIFB's 13 metrics, each of R, G and B scored and averaged",
+        vifb.channels,
+        vifb.FUNCTIONS,
+        tuple(vifb.FUNCTIONS),
+    ),
+    "tang": Convention(
+        "Tang's MATLAB toolbox, SD and VIF of saturating bytes",
+        tang.bytes_of,
+        tang.FUNCTIONS,
+        tang.DEFAULT,
+    ),
+}

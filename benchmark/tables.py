@@ -1,0 +1,62 @@
+"""Writing scores as CSV and showing their means."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from metrics import COLUMNS
+
+
+class Row(NamedTuple):
+    """The scores of one method on one image, one for each metric asked for."""
+
+    method: str
+    image: str
+    values: list[float]
+
+
+def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write the scores under a temporary name, then move them into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["method", "image", *metrics])
+        writer.writerows([row.method, row.image, *(f"{v:.6f}" for v in row.values)] for row in rows)
+    temporary.replace(path)
+
+
+def format_means(metrics: Sequence[str], rows: Sequence[Row]) -> str:
+    """Return a table of mean +- standard deviation, a line a metric and a column a method.
+
+    The deviation is that of a sample (over one less than the images), and left out for one image;
+    arrows point towards the better.
+    """
+    by_method: dict[str, list[list[float]]] = {}
+    for row in rows:
+        by_method.setdefault(row.method, []).append(row.values)
+    labels = [
+        f"{COLUMNS[name].label} {'↑' if COLUMNS[name].higher_is_better else '↓'}"
+        for name in metrics
+    ]
+    cells = [_means(np.array(values)) for values in by_method.values()]
+    table = [["", *by_method], *map(list, zip(labels, *cells, strict=True))]
+    first, *widths = (max(map(len, column)) for column in zip(*table, strict=True))
+    return "\n".join(
+        "  ".join([name.ljust(first), *map(str.rjust, line, widths)]) for name, *line in table
+    )
+
+
+def _means(values: np.ndarray) -> list[str]:
+    """Return the cells of one method, (images, metrics) to one a metric."""
+    if len(values) == 1:
+        return [f"{mean:.4f}" for mean in values[0]]
+    with np.errstate(invalid="ignore"):  # the deviation of infinite values is nan
+        deviations = values.std(axis=0, ddof=1)
+    means = values.mean(axis=0)
+    return [f"{m:.4f} ± {d:.4f}" for m, d in zip(means, deviations, strict=True)]
