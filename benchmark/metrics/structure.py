@@ -50,8 +50,8 @@ def ms_ssim(sources: Sequence[Image], fused: Image) -> Score:
     prod_{j < 5} CS_j^{w_j} SSIM_5^{w_5} (Wang, Simoncelli and Bovik, Asilomar 2003), CS_j and
     SSIM_j the means of the contrast-structure term and of SSIM at scale j, w = 0.0448, 0.2856,
     0.3001, 0.2363, 0.1333; each scale is the means of 2 x 2 pixels of the one before. A negative
-    mean counts as 0. Libraries agree where the sides are multiples of 16 and differ elsewhere; here an
-    odd last row or column is averaged with itself, as in the authors' code.
+    mean counts as 0. Libraries agree where the sides are multiples of 16 and differ elsewhere;
+    here an odd last row or column is averaged with itself, as in the authors' code.
 
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.

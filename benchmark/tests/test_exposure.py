@@ -25,17 +25,6 @@ needs_golden = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def exposures() -> list[NDArray[np.float64]]:
-    """Three exposures of one scene, clipped at both ends, the last partly black; (45, 47)."""
-    rng = np.random.default_rng(5)
-    scene = np.kron(rng.uniform(0, 1, (12, 12)), np.ones((4, 4)))[:45, :47]
-    scene = scene + rng.normal(0, 0.05, scene.shape)
-    images = [np.clip(np.floor(255 * gain * scene), 0, 255) for gain in (0.4, 1.0, 2.5)]
-    images[2][:20, :20] = 0
-    return images
-
-
 def plain_quality(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]) -> float:
     """Cut out every patch, make the desired one as in Ma, Zeng and Wang (2015), and compare."""
     offset = np.arange(11) - 5
