@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from plain import half
 
 from metrics import mef_ssim
 
@@ -54,22 +55,11 @@ def plain_quality(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]
     return float(np.mean(values))
 
 
-def plain_half(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average 2 x 2 pixels from the first on, what is beyond the last being the last again."""
-    height, width = image.shape
-    half = np.zeros(((height + 1) // 2, (width + 1) // 2))
-    for row, column in np.ndindex(half.shape):
-        rows = [2 * row, min(2 * row + 1, height - 1)]
-        columns = [2 * column, min(2 * column + 1, width - 1)]
-        half[row, column] = image[np.ix_(rows, columns)].mean()
-    return half
-
-
 def plain_mef_ssim(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]) -> float:
     score = 1.0
     for scale, weight in enumerate(WEIGHTS):
         if scale:
-            sources, fused = [plain_half(source) for source in sources], plain_half(fused)
+            sources, fused = [half(source) for source in sources], half(fused)
         score *= plain_quality(sources, fused) ** weight
     return score
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import scd, standard_deviation
+from metrics import correlation, scd, standard_deviation
 
 
 def test_standard_deviation_by_hand() -> None:
@@ -19,6 +19,21 @@ def test_standard_deviation_by_hand() -> None:
 def test_standard_deviation_is_of_all_pixels(triple: list[NDArray[np.uint8]]) -> None:
     expected = statistics.pstdev(map(int, triple[0].flat))
     assert standard_deviation(triple[0]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_correlation_by_hand() -> None:
+    a, b = np.array([[0, 4, 0, 4]]), np.array([[0, 0, 6, 6]])
+    assert correlation([a, b], a) == pytest.approx(0.5)  # r = 1 and 0
+    assert correlation([a, 10 - a], a) == pytest.approx(0)
+    fused = np.array([[0, 1, 1, 2]])  # less its mean (-1, 0, 0, 1): r = 4 / sqrt(2 x 16) each
+    assert correlation([a, b], fused) == pytest.approx(1 / math.sqrt(2))
+    assert math.isnan(correlation([a, b * 0], a))
+
+
+def test_correlation_equals_the_plain_evaluation(triple: list[NDArray[np.uint8]]) -> None:
+    a, b, fused = ([float(value) for value in image.flat] for image in triple)
+    expected = (statistics.correlation(a, fused) + statistics.correlation(b, fused)) / 2
+    assert correlation(triple[:2], triple[2]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_scd_by_hand() -> None:

@@ -1,0 +1,43 @@
+"""Windows and patches for evaluations that are written out pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def window(size: int, sigma: float) -> Array:
+    """Return a Gaussian of `size` x `size` pixels and of sum 1."""
+    offset = np.arange(size) - size // 2
+    weights = np.exp(-(offset[:, None] ** 2 + offset**2) / (2 * sigma**2))
+    return weights / weights.sum()
+
+
+def patches(image: Array, size: int) -> Array:
+    """Return every patch inside the image, (H - size + 1, W - size + 1, size, size)."""
+    return np.lib.stride_tricks.sliding_window_view(image, (size, size))
+
+
+def half(image: Array) -> Array:
+    """Average 2 x 2 pixels from the first on, what is beyond the last being the last again."""
+    height, width = image.shape
+    halved = np.zeros(((height + 1) // 2, (width + 1) // 2))
+    for row, column in np.ndindex(halved.shape):
+        rows = [2 * row, min(2 * row + 1, height - 1)]
+        columns = [2 * column, min(2 * column + 1, width - 1)]
+        halved[row, column] = image[np.ix_(rows, columns)].mean()
+    return halved
+
+
+def sobel(image: Array, row: int, column: int, border: str) -> tuple[float, float]:
+    """Return the Sobel responses to the right and down at one pixel."""
+    mode = {"zeros": "constant", "repeated": "edge", "mirrored": "reflect"}[border]
+    padded = np.pad(image, 1, mode=mode)  # type: ignore[call-overload]
+    right = down = 0.0
+    for i, j in np.ndindex(3, 3):
+        value = padded[row + i, column + j]
+        right += (j - 1) * (2 - abs(i - 1)) * value
+        down += (i - 1) * (2 - abs(j - 1)) * value
+    return right, down
