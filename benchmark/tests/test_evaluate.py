@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from images import read_luma
-from metrics import METRICS
+from images import read_channels
+from metrics import COLUMNS, CONVENTIONS
 
 SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 SHAPE = (48, 52)
-PAIR_COLUMNS = ["en", "sd", "sf", "ag", "mi", "scd", "psnr", "vif", "qabf", "ssim"]
+CHOSEN = ["en", "sf", "mi", "ce", "scd", "vif", "qabf", "ssim"]
 FUSED = {"mean": lambda a, b: a // 2 + b // 2, "visible": lambda a, b: b}
 
 
@@ -77,44 +78,102 @@ def read(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
+def expected_scores(folder: Path, method: str, number: str, convention: str) -> list[float]:
+    paths = (f"ir/IR{number}.png", f"vis/VIS{number}.png", f"{method}/{number}.png")
+    ir, vis, fused = (read_channels(folder / path) for path in paths)
+    return CONVENTIONS[convention].score(CHOSEN, [ir, vis], fused)
+
+
 def test_scores_and_means(folder: Path) -> None:
-    done = evaluate(folder, workers=2)
+    done = evaluate(folder, "--metrics", *CHOSEN, workers=2)
     assert done.returncode == 0, done.stderr
     header, *rows = read(folder / "out/scores.csv")
-    assert header == ["method", "image", *PAIR_COLUMNS]
+    assert header == ["method", "image", *CHOSEN]
     assert [row[:2] for row in rows] == [[m, str(n)] for m in FUSED for n in (1, 2, 3)]
     for method, number, *scores in rows:
-        paths = (f"ir/IR{number}.png", f"vis/VIS{number}.png", f"{method}/{number}.png")
-        ir, vis, fused = (read_luma(folder / path) for path in paths)
-        expected = [METRICS[name].function([ir, vis], fused) for name in PAIR_COLUMNS]
+        expected = expected_scores(folder, method, number, "standard")
         assert [float(s) for s in scores] == pytest.approx(expected, abs=5e-7, nan_ok=True)
-    title, *table = done.stdout.splitlines()
-    labels = [word for name in PAIR_COLUMNS for word in (METRICS[name].label, "↑")]
-    assert title.split() == ["method", "images", *labels]
-    assert len({len(line) for line in (title, *table)}) == 1
-    for line, method in zip(table, FUSED, strict=True):
-        means = np.mean([[float(v) for v in row[2:]] for row in rows if row[0] == method], axis=0)
-        name, count, *cells = line.split()
-        assert (name, count) == (method, "3")
-        assert [float(c) for c in cells] == pytest.approx(means, abs=6e-5, nan_ok=True)
+    convention, count, methods, *table = done.stdout.splitlines()
+    assert convention == "convention standard: the published definitions, on luma in 0-255"
+    assert count == "3 images, mean ± standard deviation"
+    assert methods.split() == list(FUSED)
+    assert len({len(line) for line in (methods, *table)}) == 1
+    for column, (name, line) in enumerate(zip(CHOSEN, table, strict=True)):
+        label, arrow, *cells = line.split()
+        assert (label, arrow) == (COLUMNS[name].label, "↓" if name == "ce" else "↑")
+        for place, method in enumerate(FUSED):
+            values = [float(row[2 + column]) for row in rows if row[0] == method]
+            mean, sign, deviation = cells[3 * place : 3 * place + 3]
+            assert sign == "±"
+            assert float(mean) == pytest.approx(np.mean(values), abs=6e-5, nan_ok=True)
+            assert float(deviation) == pytest.approx(np.std(values, ddof=1), abs=6e-5, nan_ok=True)
     assert "3/3" in done.stderr
     assert list((folder / "out").iterdir()) == [folder / "out/scores.csv"]
+
+
+@pytest.mark.parametrize("convention", ["vifb", "tang"])
+def test_a_convention_has_its_own_tables(folder: Path, convention: str) -> None:
+    done = evaluate(folder, "--convention", convention)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"convention {convention}: ")
+    header, *rows = read(folder / "out/scores.csv")
+    assert header[2:] == list(CONVENTIONS[convention].default)
+    images = [read_channels(folder / path) for path in ("ir/IR1.png", "vis/VIS1.png", "mean/1.png")]
+    expected = CONVENTIONS[convention].score(header[2:], images[:2], images[2])
+    assert [float(score) for score in rows[0][2:]] == pytest.approx(expected, abs=5e-7)
+
+
+def test_the_standard_has_all_metrics(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for name in ("ir/1.png", "vis/1.png", "mean/1.png"):
+        save(tmp_path / name, rng.integers(0, 256, (161, 165, 3), dtype=np.uint8))
+    arguments = ["--ir", "ir", "--vis", "vis", "--fused", "mean=mean", "--workers", "1"]
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    header, row = read(tmp_path / "out/scores.csv")
+    assert header == ["method", "image", *COLUMNS]
+    assert np.isfinite([float(score) for score in row[2:]]).all()
+    assert "±" not in done.stdout.split("\n", 2)[2]  # one image has no deviation
 
 
 def test_scenes(scenes: Path) -> None:
     done = evaluate_scenes(scenes)
     assert done.returncode == 0, done.stderr
     header, *rows = read(scenes / "out/scores.csv")
-    assert header == ["method", "image", "en", "sd", "sf", "ag", "mef_ssim"]
+    assert header == ["method", "image", "en", "sd", "sf", "ag", "ei", "mef_ssim"]
     assert [row[:2] for row in rows] == [[m, s] for m in ("first", "middle") for s in "abc"]
     for method, scene, *scores in rows:
-        exposures = [read_luma(path) for path in (scenes / "scenes" / scene).iterdir()]
-        fused = read_luma(scenes / f"{method}/{scene}.png")
-        expected = [METRICS[name].function(exposures, fused) for name in header[2:]]
+        exposures = [read_channels(path) for path in (scenes / "scenes" / scene).iterdir()]
+        fused = read_channels(scenes / f"{method}/{scene}.png")
+        expected = CONVENTIONS["standard"].score(header[2:], exposures, fused)
         assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
-    title, *table = done.stdout.splitlines()
-    assert "MEF-SSIM ↑" in title
-    assert [line.split()[:2] for line in table] == [["first", "3"], ["middle", "3"]]
+    _, count, methods, *table = done.stdout.splitlines()
+    assert count.startswith("3 images")
+    assert methods.split() == ["first", "middle"]
+    assert table[-1].startswith("MEF-SSIM ↑")
+
+
+def test_scenes_of_two_exposures_are_pairs(scenes: Path) -> None:
+    for scene in "bc":
+        shutil.rmtree(scenes / "scenes" / scene)
+        for method in ("first", "middle"):
+            (scenes / method / f"{scene}.png").unlink()
+    assert evaluate_scenes(scenes, "--convention", "vifb").returncode == 0
+    header, row, _ = read(scenes / "out/scores.csv")
+    assert header[2:] == list(CONVENTIONS["vifb"].default)
+    exposures = [read_channels(scenes / f"scenes/a/{number}.png") for number in (0, 1)]
+    fused = read_channels(scenes / "first/a.png")
+    expected = CONVENTIONS["vifb"].score(header[2:], exposures, fused)
+    assert [float(score) for score in row[2:]] == pytest.approx(expected, abs=5e-7)
+
+
+def test_metrics_of_two_sources_refuse_more_exposures(scenes: Path) -> None:
+    done = evaluate_scenes(scenes, "--metrics", "mi", "mef_ssim", "scd")
+    refused(
+        scenes,
+        done,
+        "mi, scd (--metrics) compare a result with two sources; scene b (--scenes) has 3",
+    )
 
 
 def test_chosen_metrics(scenes: Path) -> None:
@@ -127,6 +186,7 @@ def test_chosen_metrics(scenes: Path) -> None:
 def test_single_files(folder: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--ir", "ir/IR1.png", "--vis", "vis/VIS2.png"]
     command += ["--fused", "a=mean/3.png", "--fused", "b=ir/IR1.png", "--output", "one.csv"]
+    command += ["--metrics", "en"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     assert [row[:2] for row in read(folder / "one.csv")[1:]] == [["a", "2"], ["b", "2"]]
 
@@ -139,7 +199,7 @@ def test_existing_output_needs_overwrite(folder: Path) -> None:
     assert done.returncode == 1
     assert "scores.csv exists; replace it with --overwrite" in done.stderr
     assert output.read_text() == "precious"
-    assert evaluate(folder, "--overwrite").returncode == 0
+    assert evaluate(folder, "--overwrite", "--metrics", "en").returncode == 0
     assert len(read(output)) == 7
 
 
@@ -223,12 +283,18 @@ def test_every_unreadable_file_is_named(folder: Path) -> None:
         (("--ir", "none"), 1, "none (--ir) does not exist"),
         (("--scenes", "scenes"), 2, "--scenes cannot be combined with --ir and --vis"),
         (("--metrics", "snr"), 2, "invalid choice: 'snr'"),
+        (("--convention", "mine"), 2, "invalid choice: 'mine'"),
+        (
+            ("--convention", "vifb", "--metrics", "en", "scd", "vif"),
+            2,
+            "--convention vifb has no scd, vif (--metrics); it has en, sd, sf,",
+        ),
     ],
 )
 def test_wrong_arguments(folder: Path, extra: tuple[str, ...], status: int, message: str) -> None:
     done = evaluate(folder, *extra)
     assert done.returncode == status
-    assert message in done.stderr
+    assert message in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -237,10 +303,6 @@ def test_wrong_arguments(folder: Path, extra: tuple[str, ...], status: int, mess
         (("--ir", "ir"), "give the sources with --ir and --vis, or with --scenes"),
         ((), "give the sources with --ir and --vis, or with --scenes"),
         (("--scenes", "scenes", "--vis", "vis"), "--scenes cannot be combined with --vis"),
-        (
-            ("--scenes", "scenes", "--metrics", "mi", "mef_ssim", "scd"),
-            "mi, scd (--metrics) compare a result with two sources, not with the exposures",
-        ),
     ],
 )
 def test_sources_are_pairs_or_scenes(

@@ -1,0 +1,130 @@
+"""Tang's MATLAB toolbox, whose saturating bytes are worked out here with NumPy's own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from plain import patches, window
+
+from metrics import CONVENTIONS, mef_ssim
+
+CONVENTION = CONVENTIONS["tang"]
+STANDARD = CONVENTIONS["standard"]
+Bytes = NDArray[np.uint8]
+
+
+@pytest.fixture
+def images() -> list[Bytes]:
+    """Two sources and a fused image with dark parts, (1, 48, 50) each."""
+    rng = np.random.default_rng(9)
+    blocks = np.kron(rng.integers(0, 30, (3, 12, 13)), np.ones((1, 4, 4)))[:, :48, :50]
+    blocks[:, 20:] += 200
+    noisy = blocks + rng.integers(0, 26, blocks.shape)
+    return list(noisy.astype(np.uint8)[:, None])
+
+
+def score(metric: str, images: list[Bytes]) -> float:
+    *sources, fused = (image.astype(np.float64) for image in images)
+    return CONVENTION.score([metric], sources, fused)[0]
+
+
+def standard(metric: str, images: list[Bytes]) -> float:
+    *sources, fused = (image.astype(np.float64) for image in images)
+    return STANDARD.score([metric], sources, fused)[0]
+
+
+def as_bytes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert as MATLAB does: to the nearest, halves away from 0, and cut off."""
+    return np.clip(np.trunc(values + np.copysign(0.5, values)), 0, 255)
+
+
+def test_sd_by_hand() -> None:
+    fused = np.array([[[0, 10, 20, 90]]])  # mean 30: 0, 0, 0 and 60, whose square is 255
+    assert CONVENTION.score(["sd"], [fused, fused], fused) == [pytest.approx(math.sqrt(255 / 4))]
+    near = np.array([[[95, 98, 103, 104]]])  # mean 100: 0, 0, 3, 4
+    assert CONVENTION.score(["sd"], [near, near], near) == [pytest.approx(math.sqrt(25 / 4))]
+
+
+def test_sd_of_saturating_bytes(images: list[Bytes]) -> None:
+    fused = images[2].astype(np.float64)
+    squares = as_bytes(as_bytes(fused - fused.mean()) ** 2)
+    assert score("sd", images) == pytest.approx(math.sqrt(squares.mean()))
+    assert score("sd", images) < 16 < standard("sd", images)
+
+
+def byte_vif(source: NDArray[np.float64], fused: NDArray[np.float64]) -> float:
+    """Evaluate the published definition with products of bytes at the first scale."""
+    kept = total = 0.0
+    for scale, size in enumerate((17, 9, 5, 3)):
+        weights = window(size, size / 5)
+        if scale:
+            source, fused = (
+                (patches(image, size) * weights).sum(axis=(2, 3))[::2, ::2]
+                for image in (source, fused)
+            )
+        limit = np.inf if scale else 255.0
+        mean_s, mean_f = ((patches(i, size) * weights).sum(axis=(2, 3)) for i in (source, fused))
+        var_s, var_f, covariance = (
+            (patches(np.minimum(x * y, limit), size) * weights).sum(axis=(2, 3)) - m * n
+            for x, y, m, n in (
+                (source, source, mean_s, mean_s),
+                (fused, fused, mean_f, mean_f),
+                (source, fused, mean_s, mean_f),
+            )
+        )
+        var_s, var_f = np.maximum(var_s, 0), np.maximum(var_f, 0)
+        for s, f, c in zip(var_s.flat, var_f.flat, covariance.flat, strict=True):
+            gain = c / (s + 1e-10)
+            noise = f - gain * c
+            if s < 1e-10:
+                gain, noise, s = 0, f, 0
+            if f < 1e-10:
+                gain, noise = 0, 0
+            if gain < 0:
+                gain, noise = 0, f
+            kept += math.log10(1 + gain**2 * s / (max(noise, 1e-10) + 2))
+            total += math.log10(1 + s / 2)
+    return kept / total
+
+
+def test_vif_of_saturating_bytes(images: list[Bytes]) -> None:
+    a, b, fused = (image[0].astype(np.float64) for image in images)
+    expected = byte_vif(a, fused) + byte_vif(b, fused)
+    assert score("vif", images) == pytest.approx(expected, abs=1e-9)
+    assert abs(expected - standard("vif", images)) > 0.01
+
+
+def test_sf_and_errors_in_0_to_1() -> None:
+    fused = np.array([[[0, 51], [0, 0]]])  # along the rows 0.2 and 0, down 0 and -0.2
+    source = fused + 51
+    sf, psnr, rmse = CONVENTION.score(["sf", "psnr", "rmse"], [source, fused], fused)
+    assert sf == pytest.approx(math.sqrt(0.04 / 2 + 0.04 / 2))
+    assert rmse == pytest.approx(math.sqrt(0.04 / 2))
+    assert psnr == pytest.approx(20 * math.log10(255 / rmse))
+
+
+def test_the_two_brightest_values_are_one_in_mi_but_not_in_en() -> None:
+    fused = np.array([[[254, 255, 1, 2]]])
+    assert CONVENTION.score(["mi", "en"], [fused, fused], fused) == pytest.approx([3, 2])
+
+
+def test_the_rest(images: list[Bytes]) -> None:
+    for metric in ("en", "ag", "cc", "scd", "fmi_dct", "fmi_wavelet"):
+        assert score(metric, images) == pytest.approx(standard(metric, images), abs=1e-12)
+    assert score("fmi_pixel", images) == standard("fmi_edge", images)
+    *sources, fused = (image[0] for image in images)
+    assert score("ms_ssim", images) == mef_ssim(sources, fused)
+    assert 0 < score("qabf", images) < standard("qabf", images)  # G = g where strengths are equal
+    assert score("nabf", images) != standard("nabf", images)
+
+
+def test_colour_becomes_rounded_gray() -> None:
+    rng = np.random.default_rng(3)
+    rgb = rng.integers(0, 256, (3, 3, 20, 20)).astype(np.float64)
+    gray = [np.floor(np.tensordot([0.298936, 0.587043, 0.114021], i, axes=1) + 0.5) for i in rgb]
+    for metric in CONVENTION.default[:9]:  # VIF needs more pixels
+        expected = CONVENTION.score([metric], [gray[0][None], gray[1][None]], gray[2][None])
+        assert CONVENTION.score([metric], list(rgb[:2]), rgb[2]) == expected
