@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from cli import save
 from hypothesis import settings
 from numpy.typing import NDArray
 
@@ -27,3 +30,29 @@ def exposures() -> list[NDArray[np.float64]]:
     images = [np.clip(np.floor(255 * gain * scene), 0, 255) for gain in (0.4, 1.0, 2.5)]
     images[2][:20, :20] = 0
     return images
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three pairs ir/IR<n>.png, vis/VIS<n>.png and two methods' results in fused/."""
+    rng = np.random.default_rng(1)
+    for number in (1, 2, 3):
+        ir, vis = rng.integers(0, 256, (2, 48, 52), dtype=np.uint8)
+        save(tmp_path / f"ir/IR{number}.png", ir)
+        save(tmp_path / f"vis/VIS{number}.png", vis)
+        save(tmp_path / f"mean/{number}.png", ir // 2 + vis // 2)
+        save(tmp_path / f"visible/{number}.png", vis)
+    return tmp_path
+
+
+@pytest.fixture
+def scenes(folder: Path) -> Path:
+    """Scenes scenes/<letter> of 2, 3 and 4 exposures and the two results folders."""
+    rng = np.random.default_rng(2)
+    for scene, count in zip("abc", (2, 3, 4), strict=True):
+        exposures = rng.integers(0, 256, (count, 48, 52), dtype=np.uint8)
+        for number, exposure in enumerate(exposures):
+            save(folder / f"scenes/{scene}/{number}.png", exposure)
+        save(folder / f"first/{scene}.png", exposures[0])
+        save(folder / f"middle/{scene}.png", exposures.mean(axis=0).astype(np.uint8))
+    return folder

@@ -66,7 +66,7 @@ def test_all_published_values(capsys: pytest.CaptureFixture[str]) -> None:
 
 @needs_vifb
 def test_a_slightly_different_image_disagrees_everywhere() -> None:
-    """One pixel in a thousand changed by some levels: each metric must notice at its tolerance."""
+    """One value in a hundred changed by 40 levels: each metric must notice at its tolerance."""
     fused = read_channels(VIFB / "fused/manCall_CNN.jpg")
     rng = np.random.default_rng(0)
     hit = rng.random(fused.shape) < 0.01
