@@ -170,10 +170,13 @@ def _normalised_information(p: Tensor, q: Tensor) -> Tensor:
 
 
 def _correlation(p: Tensor, q: Tensor) -> Tensor:
-    """Return Pearson's correlation of the shares, 0 where one is uniform, (N,)."""
+    """Return Pearson's correlation of the shares, 0 where one is uniform, (N,).
+
+    A window that is not flat has a share of 0, 1 / 9 off uniform; what is less is rounding.
+    """
     p, q = p - p.mean(dim=0), q - q.mean(dim=0)
     product = (p * p).sum(dim=0) * (q * q).sum(dim=0)
-    return torch.where(product > TINY, (p * q).sum(dim=0) / product.sqrt(), 0)
+    return torch.where(product > FLAT, (p * q).sum(dim=0) / product.sqrt(), 0)
 
 
 def _deviation(p: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Visual information fidelity, in the pixel domain.
 
-torchmetrics and piq have the same VIF (the tests compare), but convolve with the whole 17 x 17
-window in place of its two factors, which takes a hundred times as long.
+torchmetrics and piq have the same VIF (the tests compare), but not what VIFF and the saturating
+VIF need of each window, and they convolve with the whole 17 x 17 window, not its two factors.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def plain_nabf(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]) -
 
 def test_nabf_equals_the_plain_evaluation(triple: list[NDArray[np.uint8]]) -> None:
     a, b, fused = (image.astype(np.float64) for image in triple)
-    for sources, result in (([a, b], fused), ([fused, fused], a), ([a / 60, b / 60], fused / 9)):
+    for sources, result in (([a, b], fused), ([fused, fused], a), ([a / 64, b / 64], fused / 8)):
         expected = plain_nabf(sources, result)
         assert nabf(sources, result) == pytest.approx(expected, abs=1e-12)
         assert result is fused or expected > 0.01

@@ -111,9 +111,9 @@ def test_viff_equals_the_plain_evaluation(images: list[NDArray[np.float64]]) -> 
 
 def test_viff_takes_what_is_salient(images: list[NDArray[np.float64]]) -> None:
     a = images[0]
-    faint = (a[::-1] - a.mean()) / 50 + a.mean()
+    faint = (a - a.mean()) / 50 + a.mean()
     assert viff([a, a], a) == pytest.approx(1)
-    assert viff([a, faint], a) == pytest.approx(1, abs=0.1)  # nothing of the faint one counts
+    assert viff([a, faint], a) == pytest.approx(1)  # nothing of the faint one counts
     assert viff([a, faint], faint) < 0.1
 
 

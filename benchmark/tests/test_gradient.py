@@ -49,7 +49,8 @@ def test_edge_intensity_by_hand() -> None:
     ramp = np.tile([0, 2, 4, 6], (3, 1))  # responses 8, 16, 16, 8 along the rows, 0 down
     assert edge_intensity(ramp) == pytest.approx(12)
     corner = np.array([[10.0, 0.0], [0.0, 0.0]])  # repeated outside
-    assert edge_intensity(corner) == pytest.approx((30 + 10 + 10 + 10) / 4 * math.sqrt(2))
+    strengths = (math.hypot(30, 30), math.hypot(30, 10), math.hypot(10, 30), math.hypot(10, 10))
+    assert edge_intensity(corner) == pytest.approx(np.mean(strengths))
 
 
 def test_edge_intensity_equals_the_plain_evaluation(triple: list[NDArray[np.uint8]]) -> None:
