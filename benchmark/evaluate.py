@@ -60,6 +60,16 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR",
         help="a method's name and its fused images, folder or file; may be repeated",
     )
+    add_scoring_flags(parser)
+    parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
+    parser.add_argument(
+        "--overwrite", action="store_true", default=False, help="replace an existing --output"
+    )
+    return parser
+
+
+def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which metrics are computed, and by how many processes."""
     parser.add_argument(
         "--convention",
         choices=CONVENTIONS,
@@ -75,14 +85,9 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"columns, of {' '.join(COLUMNS)} (default: those of the tables printed under the "
         "convention, all for standard)",
     )
-    parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
     parser.add_argument(
-        "--overwrite", action="store_true", default=False, help="replace an existing --output"
+        "--workers", type=natural, default=os.cpu_count() or 1, help="worker processes"
     )
-    parser.add_argument(
-        "--workers", type=_positive, default=os.cpu_count() or 1, help="worker processes"
-    )
-    return parser
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -95,14 +100,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("give the sources with --ir and --vis, or with --scenes")
     if args.scenes is not None and pair:
         parser.error(f"--scenes cannot be combined with {' and '.join(pair)}")
-    args.metrics = list(dict.fromkeys(getattr(args, "metrics", []))) or None
+    check_metrics(parser, args)
+    return args
+
+
+def check_metrics(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Name each of `args.metrics` once, or make it None for the default; refuse unknown ones."""
+    args.metrics = list(dict.fromkeys(getattr(args, "metrics", None) or [])) or None
     known = CONVENTIONS[args.convention].functions
     if unknown := [name for name in args.metrics or [] if name not in known]:
         parser.error(
             f"--convention {args.convention} has no {', '.join(unknown)} (--metrics); "
             f"it has {', '.join(known)}"
         )
-    return args
 
 
 def _named_path(text: str) -> tuple[str, Path]:
@@ -112,7 +122,8 @@ def _named_path(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def _positive(text: str) -> int:
+def natural(text: str) -> int:
+    """Read a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
     return int(text)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from evaluate import main, parse_args
 from numpy.typing import NDArray
+
+from evaluate import main, parse_args
 
 SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 PAIRS = ["--ir", "ir", "--vis", "vis", "--fused", "mean=mean", "visible=visible"]
