@@ -1,0 +1,129 @@
+"""The sets to fuse, as common_data/prepare.py lays them out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from images import index_images, index_scenes, scene_name
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMON = ROOT / "common_data"
+SHOWN = 5  # names in a message
+Kind = Literal["pairs", "exposures"]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What is fused.
+
+    Attributes:
+        name: As it is called in a report.
+        kind: `pairs`, infrared and visible, or `exposures`.
+        split: The list that the scenes come from, or `all`.
+        scenes: The sources by name: infrared and visible, or two or more exposures.
+    """
+
+    name: str
+    kind: Kind
+    split: str
+    scenes: dict[str, list[Path]]
+
+    @property
+    def unit(self) -> str:
+        """Return what a report counts."""
+        return "pair" if self.kind == "pairs" else "scene"
+
+    def labels(self, scene: str) -> list[str]:
+        """Return what each source of a scene is called in a report."""
+        if self.kind == "pairs":
+            return ["infrared", "visible"]
+        return [path.stem for path in self.scenes[scene]]
+
+
+def find_set(data: str, split: str | None = None, limit: int | None = None) -> ImageSet:
+    """Find a set by its name in common_data, or by its path.
+
+    Args:
+        data: Name or path of a folder that holds `ir/` and `vis/`, or a folder a scene.
+        split: Name of a list of the set, or `all`; by default the committed test list, if any.
+        limit: How many scenes to take, from the first.
+
+    Raises:
+        ValueError: There is no such set or list, or an image is missing.
+    """
+    folder = COMMON / data if (COMMON / data).is_dir() else Path(data)
+    if not folder.is_dir():
+        raise ValueError(
+            f"no set {data} (--data): expected {COMMON / data}, which "
+            "common_data/prepare.py makes, or a folder laid out like it"
+        )
+    inside = folder.resolve().is_relative_to(COMMON)
+    name = folder.resolve().relative_to(COMMON).as_posix() if inside else folder.resolve().name
+    split = split or ("test" if (COMMON / "splits" / name / "test.txt").is_file() else "all")
+    kind: Kind = "pairs" if (folder / "ir").is_dir() or (folder / "vis").is_dir() else "exposures"
+    found = _pairs(folder) if kind == "pairs" else index_scenes(folder, "--data")
+    names = sorted(found) if split == "all" else _listed(folder, name, split)
+    chosen = list(islice(names, limit))
+    _check(chosen, found, 2, folder)
+    return ImageSet(name, kind, split, {scene: found[scene] for scene in chosen})
+
+
+def _pairs(folder: Path) -> dict[str, list[Path]]:
+    """Return what there is of each pair, infrared and visible."""
+    sides = [index_images(folder / side, "--data", scene_name) for side in ("ir", "vis")]
+    names = set[str]().union(*sides)
+    return {name: [side[name] for side in sides if name in side] for name in names}
+
+
+def _listed(folder: Path, name: str, split: str) -> list[str]:
+    places = (COMMON / "splits" / name, folder)
+    for path in (place / f"{split}.txt" for place in places):
+        if path.is_file():
+            return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    lists = sorted({path.stem for place in places for path in place.glob("*.txt")})
+    raise ValueError(
+        f"set {name} has no list {split} (--split); it has {', '.join([*lists, 'all'])}"
+    )
+
+
+def _check(names: list[str], found: dict[str, list[Path]], least: int, folder: Path) -> None:
+    if not names:
+        raise ValueError(f"{folder} (--data) has no scene to fuse")
+    lacking = [name for name in names if len(found.get(name, [])) < least]
+    if lacking:
+        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        raise ValueError(
+            f"{folder} (--data) lacks sources of {', '.join(lacking[:SHOWN])}{more}; "
+            "pairs are ir/<stem>.* and vis/<stem>.*, exposures <scene>/*"
+        )
+
+
+def stage(images: ImageSet, folder: Path) -> list[str]:
+    """Lay out the chosen scenes alone and return the flags that name them to a method.
+
+    Args:
+        images: The scenes.
+        folder: An empty folder; it gets links to the sources, or copies where links fail.
+    """
+    if images.kind == "exposures":
+        for scene, sources in images.scenes.items():
+            _link((path, folder / scene / path.name) for path in sources)
+        return ["--scene_dir", str(folder)]
+    for place, side in enumerate(("ir", "vis")):
+        files = {scene: sources[place] for scene, sources in images.scenes.items()}
+        _link((path, folder / side / f"{scene}{path.suffix}") for scene, path in files.items())
+    return ["--ir", str(folder / "ir"), "--vis", str(folder / "vis")]
+
+
+def _link(files: Iterable[tuple[Path, Path]]) -> None:
+    for source, target in files:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.symlink_to(source.resolve())
+        except OSError:
+            shutil.copyfile(source, target)

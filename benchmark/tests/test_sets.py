@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli import save
+
+import sets
+from sets import COMMON, find_set, stage
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A set of the pairs a, b and c of different suffixes, of which a list names b and a."""
+    for stem in "abc":
+        save(tmp_path / f"set/ir/{stem}.bmp", np.full((4, 5), 10, np.uint8))
+        save(tmp_path / f"set/vis/{stem}.png", np.full((4, 5, 3), 200, np.uint8))
+    (tmp_path / "set/val.txt").write_text("b\na\n")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def exposures(tmp_path: Path) -> Path:
+    for scene, count in (("lake", 2), ("tower", 3)):
+        for number in range(count):
+            save(tmp_path / f"scenes/{scene}/ev{number}.png", np.zeros((4, 5), np.uint8))
+    return tmp_path / "scenes"
+
+
+def test_pairs(pairs: Path) -> None:
+    found = find_set(str(pairs))
+    assert (found.name, found.kind, found.split, found.unit) == ("set", "pairs", "all", "pair")
+    assert found.scenes == {s: [pairs / f"ir/{s}.bmp", pairs / f"vis/{s}.png"] for s in "abc"}
+    assert found.labels("a") == ["infrared", "visible"]
+
+
+def test_exposures(exposures: Path) -> None:
+    found = find_set(str(exposures))
+    assert (found.kind, found.unit, list(found.scenes)) == ("exposures", "scene", ["lake", "tower"])
+    assert found.labels("tower") == ["ev0", "ev1", "ev2"]
+
+
+def test_a_list_of_the_set_and_a_limit(pairs: Path) -> None:
+    assert list(find_set(str(pairs), split="val").scenes) == ["b", "a"]
+    assert list(find_set(str(pairs), split="val", limit=1).scenes) == ["b"]
+    assert list(find_set(str(pairs), limit=2).scenes) == ["a", "b"]
+
+
+def test_the_committed_test_list_is_the_default(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "COMMON", pairs.parent)
+    lists = pairs.parent / "splits/set"
+    lists.mkdir(parents=True)
+    (lists / "test.txt").write_text("c\n")
+    found = find_set("set")
+    assert (found.name, found.split, list(found.scenes)) == ("set", "test", ["c"])
+    assert list(find_set("set", split="all").scenes) == ["a", "b", "c"]
+
+
+def test_the_bundled_sets_have_names() -> None:
+    assert find_set("demo/ir_vis").name == find_set(str(COMMON / "demo/ir_vis")).name
+    assert find_set("demo/exposures").kind == "exposures"
+    assert find_set("demo/ir_vis").name == "demo/ir_vis"
+
+
+def test_what_is_missing_is_named(pairs: Path) -> None:
+    with pytest.raises(ValueError, match=r"no set nowhere \(--data\)"):
+        find_set("nowhere")
+    with pytest.raises(ValueError, match=r"no list test \(--split\); it has val, all"):
+        find_set(str(pairs), split="test")
+    (pairs / "ir/b.bmp").unlink()
+    with pytest.raises(ValueError, match=r"lacks sources of b;"):
+        find_set(str(pairs))
+    (pairs / "val.txt").write_text("a\nx\ny\n")
+    with pytest.raises(ValueError, match=r"lacks sources of x, y;"):
+        find_set(str(pairs), split="val")
+    (pairs / "val.txt").write_text("\n")
+    with pytest.raises(ValueError, match="no scene to fuse"):
+        find_set(str(pairs), split="val")
+
+
+def test_only_the_chosen_pairs_are_staged(pairs: Path, tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    flags = stage(find_set(str(pairs), split="val"), staged)
+    assert flags == ["--ir", str(staged / "ir"), "--vis", str(staged / "vis")]
+    names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*.*"))
+    assert names == ["ir/a.bmp", "ir/b.bmp", "vis/a.png", "vis/b.png"]
+    assert (staged / "ir/a.bmp").read_bytes() == (pairs / "ir/a.bmp").read_bytes()
+
+
+def test_exposures_are_staged_as_scenes(exposures: Path, tmp_path: Path) -> None:
+    staged = tmp_path / "staged"
+    assert stage(find_set(str(exposures), limit=1), staged) == ["--scene_dir", str(staged)]
+    names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*.*"))
+    assert names == ["lake/ev0.png", "lake/ev1.png"]
+
+
+def test_where_links_fail_files_are_copied(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    stage(find_set(str(pairs)), tmp_path / "staged")
+    copy = tmp_path / "staged/vis/c.png"
+    assert not copy.is_symlink()
+    assert copy.read_bytes() == (pairs / "vis/c.png").read_bytes()
