@@ -1,0 +1,76 @@
+"""Sets of tiny images, and scripts that behave as a method's run_fusion.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from cli import save
+
+from methods import Method
+
+SCRIPT = """
+import argparse, sys
+from pathlib import Path
+import cv2
+parser = argparse.ArgumentParser()
+for flag in ("--ir", "--vis", "--scene_dir", "--output", "--device", "--extra"):
+    parser.add_argument(flag)
+parser.add_argument("--overwrite", action="store_true")
+args = parser.parse_args()
+behaviour = Path(__file__).stem
+if behaviour == "silent":
+    sys.exit(4)
+print("folder", Path.cwd())
+print("flags", *sys.argv[1:])
+output = Path(args.output)
+output.mkdir(parents=True, exist_ok=True)
+if args.vis:
+    sources = {path.stem: path for path in Path(args.vis).iterdir()}
+else:
+    sources = {path.name: sorted(path.iterdir())[0] for path in Path(args.scene_dir).iterdir()}
+for name, path in sorted(sources.items()):
+    if name == "b" and behaviour == "failing":
+        print(f"error: {path.name} is broken", file=sys.stderr)
+        sys.exit(3)
+    if name == "b" and behaviour == "partial":
+        continue
+    target = output / f"{name}.png"
+    if target.exists() and not args.overwrite:
+        sys.exit(f"error: {target} exists; --overwrite replaces it")
+    image = cv2.imread(str(path))
+    if name == "b" and behaviour == "cut":
+        image = image[:-1]
+    cv2.imwrite(str(target), 255 - image if behaviour == "inverse" else image)
+print("Mean time: 0.125 seconds a pair, without reading and writing")
+"""
+SIZE = (24, 28)
+
+
+def stand_in(folder: Path, behaviour: str) -> Method:
+    """Write a script that copies the visible image or the first exposure.
+
+    Its behaviours: `good`; `inverse` inverts it; for the scene b, `failing` ends with an error,
+    `partial` leaves the result out and `cut` writes it too small; `silent` fails at once.
+    """
+    script = folder / "methods" / f"{behaviour}.py"
+    script.parent.mkdir(exist_ok=True)
+    script.write_text(SCRIPT)
+    return Method(("pairs", "exposures"), script)
+
+
+def add_pairs(folder: Path, names: str) -> None:
+    """Write pairs of noise, gray infrared and coloured visible images."""
+    rng = np.random.default_rng(11)
+    for name in names:
+        save(folder / f"ir/{name}.png", rng.integers(0, 256, SIZE, dtype=np.uint8))
+        save(folder / f"vis/{name}.png", rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8))
+
+
+def add_scenes(folder: Path, names: str, count: int = 2) -> None:
+    """Write scenes of coloured noise."""
+    rng = np.random.default_rng(12)
+    for name in names:
+        for number in range(count):
+            exposure = rng.integers(0, 256, (48, 52, 3), dtype=np.uint8)
+            save(folder / f"{name}/ev{number}.png", exposure)
