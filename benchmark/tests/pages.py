@@ -1,0 +1,49 @@
+"""Reports of made-up scores and tiny images, with names that must be escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stand_ins import add_pairs
+
+from methods import Made
+from report import Report
+from sets import ImageSet, find_set
+from tables import Row
+
+ODD = "<b>&'\"|</script>"  # as a scene's name or in a message
+METRICS = ["en", "ce", "ssim"]
+SCORES = {  # means by method: en 6, 7, 5; ce 2, 1, 3; ssim 0.5, nan, 0.25
+    "DenseFuse": [[5.0, 1.0, 0.75], [7.0, 3.0, 0.25]],
+    "BFFR": [[7.0, 0.5, float("nan")], [7.0, 1.5, 0.5]],
+    "Average": [[5.0, 2.0, 0.25], [5.0, 4.0, 0.25]],
+}
+
+
+def made_up(folder: Path) -> Report:
+    """Return a report of two scenes, the second of an odd name, and three methods."""
+    add_pairs(folder / "set", "ab")
+    found = find_set(str(folder / "set"))
+    sources = list(found.scenes.values())
+    images = ImageSet("set & <set>", "pairs", "all", {"first": sources[0], ODD: sources[1]})
+    rows = [
+        Row(method, scene, values)
+        for method, table in SCORES.items()
+        for scene, values in zip(images.scenes, table, strict=True)
+    ]
+    return Report(
+        images,
+        "standard",
+        METRICS,
+        rows,
+        {
+            "DenseFuse": Made(0.7216, 1048.4, "cpu"),
+            "BFFR": Made(3.5, 946.6, "cpu", reused=True),
+            "Average": Made(None, None, "cpu"),
+        },
+        {"Average"},
+        {"NestFuse": f"error: {ODD}"},
+        {"Command": "python benchmark/run.py --data 'a b'", "Machine": "two <cores>"},
+        {method: {scene: files[1] for scene, files in images.scenes.items()} for method in SCORES},
+        viewer_scenes=24,
+    )
