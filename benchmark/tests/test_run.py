@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import base64
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from cli import read, save
+from stand_ins import SIZE, add_pairs, add_scenes, stand_in
+
+import run
+from images import read_channels
+from methods import METHODS, Method
+from metrics import CONVENTIONS
+from sets import find_set
+
+CHOSEN = ["en", "ce", "ssim"]
+REPORTS = ("scores.csv", "report.md", "report.html")
+needs_packages = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("accelerate", "safetensors")),
+    reason="the methods' packages are not installed (requirements.txt at the top)",
+)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    add_pairs(tmp_path / "set", "abc")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def call(data: Path | str, out: Path, methods: dict[str, Method], *more: str) -> int:
+    given = ["--data", str(data), "--output", str(out), "--workers", "1", "--device", "cpu"]
+    metrics = [] if "--metrics" in more else ["--metrics", *CHOSEN]
+    return run.main(run.parse_args([*given, *metrics, *more], methods), methods)
+
+
+def stand_ins(folder: Path, *behaviours: str) -> dict[str, Method]:
+    return {behaviour.title(): stand_in(folder, behaviour) for behaviour in behaviours}
+
+
+def written(out: Path) -> set[str]:
+    return {name for name in REPORTS if (out / name).exists()}
+
+
+def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods = {**stand_ins(tmp_path, "good", "inverse"), "Average": METHODS["Average"]}
+    assert call(pairs, out, methods, "--split", "all") == 0
+    header, *rows = read(out / "scores.csv")
+    assert header == ["method", "image", *CHOSEN]
+    assert [row[:2] for row in rows] == [[m, s] for m in methods for s in "abc"]
+    for method, scene, *scores in rows:
+        sources = [read_channels(pairs / f"{side}/{scene}.png") for side in ("ir", "vis")]
+        fused = read_channels(out / f"fused/{method}/{scene}.png")
+        expected = CONVENTIONS["standard"].score(CHOSEN, sources, fused)
+        assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
+    good = cv2.imread(str(out / "fused/Good/b.png"))
+    assert good is not None
+    np.testing.assert_array_equal(good, cv2.imread(str(pairs / "vis/b.png")))
+    printed = capsys.readouterr().out
+    assert "Inverse: fusing 3 pairs" in printed
+    assert "convention standard" in printed
+    markdown = (out / "report.md").read_text("utf-8")
+    means = [np.mean([float(row[4]) for row in rows if row[0] == name]) for name in methods]
+    [line] = [line for line in markdown.splitlines() if line.startswith("| SSIM ↑ |")]
+    assert re.findall(r"-?\d\.\d{4}", line)[::2] == [f"{mean:.4f}" for mean in means]
+    assert "| Good | 0.125 |" in markdown
+
+
+def test_scenes_of_exposures(tmp_path: Path, out: Path) -> None:
+    add_scenes(tmp_path / "set", "xy", count=3)
+    methods = {**stand_ins(tmp_path, "good"), "Mertens": METHODS["Mertens"]}
+    assert call(tmp_path / "set", out, methods, "--metrics", "en", "mef_ssim") == 0
+    rows = read(out / "scores.csv")[1:]
+    assert [row[:2] for row in rows] == [[m, s] for m in methods for s in "xy"]
+    assert '"name": "ev2"' in (out / "report.html").read_text("utf-8")
+
+
+def test_the_methods_that_suit_are_the_default(tmp_path: Path) -> None:
+    add_pairs(tmp_path / "pairs", "a")
+    add_scenes(tmp_path / "scenes", "a")
+    suited = {
+        kind: list(run.choose_methods(None, find_set(str(tmp_path / kind)), METHODS))
+        for kind in ("pairs", "scenes")
+    }
+    assert suited == {
+        "pairs": ["DenseFuse", "NestFuse", "U2Fusion", "BFFR", "Average", "Laplacian"],
+        "scenes": ["DeepFuse", "U2Fusion", "Average", "Laplacian", "Mertens"],
+    }
+
+
+def test_a_method_that_does_not_suit_is_refused(
+    pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(pairs, out, METHODS, "--methods", "DeepFuse") == 1
+    message = "DeepFuse (--methods) cannot fuse pairs, which set (--data) holds; DenseFuse,"
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("failing", "ended with status 3: error: b.png is broken"),
+        ("partial", "made no result for b"),
+        ("cut", "b: sizes differ"),
+    ],
+)
+def test_one_failing_method_does_not_stop_the_others(
+    tmp_path: Path,
+    pairs: Path,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    behaviour: str,
+    reason: str,
+) -> None:
+    assert call(pairs, out, stand_ins(tmp_path, behaviour, "good")) == 1
+    name = behaviour.title()
+    assert f"error: {name}: {reason}" in capsys.readouterr().err
+    assert {row[0] for row in read(out / "scores.csv")[1:]} == {"Good"}
+    for report in (out / "report.md", out / "report.html"):
+        text = report.read_text("utf-8")
+        assert "Failed" in text
+        assert reason in text
+        assert str(tmp_path) not in text
+
+
+def test_when_all_fail_nothing_is_reported(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = {"Failing": stand_in(tmp_path, "failing")}
+    assert call(pairs, out, methods) == 1
+    assert "every method failed" in capsys.readouterr().err
+    assert written(out) == set()
+    methods = {"Cut": stand_in(tmp_path, "cut")}
+    assert call(pairs, out, methods) == 1
+    assert "no method could be scored" in capsys.readouterr().err
+    assert written(out) == set()
+
+
+def test_broken_sources_stop_the_scoring(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pairs / "ir/c.png").write_bytes(b"")
+    assert call(pairs, out, {"Good": stand_in(tmp_path, "good")}) == 1
+    assert "c (--data): " in capsys.readouterr().err
+    assert written(out) == set()
+
+
+def test_nothing_is_replaced_unasked(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = stand_ins(tmp_path, "good")
+    assert call(pairs, out, methods) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    assert call(pairs, out, methods) == 1
+    assert "scores.csv exists; --overwrite replaces it" in capsys.readouterr().err
+    for name in REPORTS:
+        (out / name).unlink()
+    assert call(pairs, out, methods) == 1
+    assert "a.png exists (3 of 3 results); --overwrite makes them anew" in capsys.readouterr().err
+    kept = {path: data for path, data in before.items() if path.name not in REPORTS}
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert written(out) == set()
+    assert call(pairs, out, methods, "--overwrite") == 0
+
+
+def test_results_are_reused_if_asked(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = stand_ins(tmp_path, "good", "inverse")
+    assert call(pairs, out, methods) == 0
+    save(out / "fused/Good/a.png", np.zeros((*SIZE, 3), np.uint8))  # to know it again
+    (out / "fused/Inverse/b.png").unlink()
+    assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
+    printed = capsys.readouterr().out
+    assert "Good: 3 pairs of an earlier run" in printed
+    assert printed.count("Inverse: fusing 3 pairs") == 2
+    [score] = [row[2] for row in read(out / "scores.csv") if row[:2] == ["Good", "a"]]
+    assert float(score) == 0
+    assert "| Good | 0.125 |" in (out / "report.md").read_text("utf-8")
+    assert "of an earlier run |" in (out / "report.md").read_text("utf-8")
+
+
+def test_what_a_failed_run_left_is_not_reused(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, failing = stand_in(tmp_path, "good"), stand_in(tmp_path, "failing")
+    assert call(pairs, out, {"One": good}) == 0
+    assert call(pairs, out, {"One": failing}, "--overwrite") == 1
+    assert len(list((out / "fused/One").iterdir())) == 3  # of two runs
+    for name in REPORTS:
+        (out / name).unlink()
+    capsys.readouterr()
+    assert call(pairs, out, {"One": good}, "--reuse") == 1
+    assert "--overwrite makes them anew" in capsys.readouterr().err
+    assert call(pairs, out, {"One": good}, "--reuse", "--overwrite") == 0
+    assert "One: fusing 3 pairs" in capsys.readouterr().out
+
+
+def test_limit_and_the_viewer_s_scenes(tmp_path: Path, pairs: Path, out: Path) -> None:
+    methods = stand_ins(tmp_path, "good")
+    assert call(pairs, out, methods, "--limit", "2", "--viewer_scenes", "1") == 0
+    assert len(read(out / "scores.csv")) == 1 + 2
+    page = (out / "report.html").read_text("utf-8")
+    assert [scene["scene"] for scene in viewer_data(page)] == ["a"]
+    assert "The first 1 of 2 pairs are here." in page
+
+
+def viewer_data(page: str) -> list[dict[str, Any]]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    data: list[dict[str, Any]] = json.loads(found[1])
+    return data
+
+
+@needs_packages
+@pytest.mark.parametrize(
+    ("data", "method"), [("demo/ir_vis", "DenseFuse"), ("demo/exposures", "DeepFuse")]
+)
+def test_a_real_method_on_the_demo(out: Path, data: str, method: str) -> None:
+    flags = ["--limit", "1", "--methods", method, "--metrics", "en", "sf"]
+    assert call(data, out, METHODS, *flags, "--method_flags=--threads 1") == 0
+    [scene] = viewer_data((out / "report.html").read_text("utf-8"))
+    [_, row] = read(out / "scores.csv")
+    assert row[0] == method
+    assert 3 < float(row[2]) < 8  # bits of entropy
+    record = json.loads((out / f"logs/{method}.json").read_text())
+    assert record["seconds"] > 0
+    assert record["peak_mib"] > 100
+    [result] = scene["results"]
+    assert result["name"] == method
+    code = base64.b64decode(result["data"].partition(",")[2])
+    picture = cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    fused = cv2.imread(str(out / f"fused/{method}/{row[1]}.png"))
+    assert fused is not None
+    assert picture.shape == fused.shape
+    assert np.abs(picture.astype(float) - fused).mean() < 3
