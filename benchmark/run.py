@@ -73,11 +73,17 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     add_scoring_flags(parser)
     parser.add_argument(
         "--viewer_scenes",
-        type=int,
+        type=_from_zero,
         default=VIEWER_SCENES,
         help=f"scenes whose pictures {PAGE} holds, from the first",
     )
     return parser
+
+
+def _from_zero(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
+    return int(text)
 
 
 def parse_args(

@@ -3,7 +3,10 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +217,41 @@ def test_limit_and_the_viewer_s_scenes(tmp_path: Path, pairs: Path, out: Path) -
     page = (out / "report.html").read_text("utf-8")
     assert [scene["scene"] for scene in viewer_data(page)] == ["a"]
     assert "The first 1 of 2 pairs are here." in page
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--viewer_scenes", "-1"], "expected a whole number, found '-1'"),
+        (["--limit", "0"], "expected a whole number from 1, found '0'"),
+        (["--methods", "Other"], "invalid choice: 'Other'"),
+        (["--convention", "vifb", "--metrics", "scd"], "--convention vifb has no scd"),
+    ],
+)
+def test_wrong_arguments(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run.parse_args(["--data", "tno", *flags])
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_as_a_script(pairs: Path) -> None:
+    script = Path(run.__file__)
+    flags = ["--methods", "Average", "--metrics", "en", "--output", "out", "--workers", "2"]
+    done = subprocess.run(
+        [sys.executable, str(script), "--data", pairs.name, *flags],
+        cwd=pairs.parent,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "EN ↑" in done.stdout
+    assert written(pairs.parent / "out") == set(REPORTS)
+    command = f"`python benchmark/run.py --data set {' '.join(flags)}`"
+    assert command in (pairs.parent / "out/report.md").read_text("utf-8")
 
 
 def viewer_data(page: str) -> list[dict[str, Any]]:
