@@ -47,7 +47,7 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     )
     files.add_argument(
         "--split",
-        help="a list of the set, or all (default: the list test in common_data/splits, if any)",
+        help="a list of the set, or all (default: test or val in common_data/splits, else all)",
     )
     files.add_argument("--limit", type=natural, help="take the first scenes only")
     files.add_argument("--output", type=Path, help="folder (default: benchmark/results/<set>)")

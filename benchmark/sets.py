@@ -13,6 +13,7 @@ from images import index_images, index_scenes, scene_name
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMON = ROOT / "common_data"
+HELD_OUT = ("test", "val")  # lists of what is not to train on
 SHOWN = 5  # names in a message
 Kind = Literal["pairs", "exposures"]
 
@@ -50,7 +51,8 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
 
     Args:
         data: Name or path of a folder that holds `ir/` and `vis/`, or a folder a scene.
-        split: Name of a list of the set, or `all`; by default the committed test list, if any.
+        split: Name of a list of the set, or `all`; by default the committed list `test`, else
+            `val`, else `all`.
         limit: How many scenes to take, from the first.
 
     Raises:
@@ -64,7 +66,8 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
         )
     inside = folder.resolve().is_relative_to(COMMON)
     name = folder.resolve().relative_to(COMMON).as_posix() if inside else folder.resolve().name
-    split = split or ("test" if (COMMON / "splits" / name / "test.txt").is_file() else "all")
+    committed = COMMON / "splits" / name
+    split = split or next((s for s in HELD_OUT if (committed / f"{s}.txt").is_file()), "all")
     kind: Kind = "pairs" if (folder / "ir").is_dir() or (folder / "vis").is_dir() else "exposures"
     found = _pairs(folder) if kind == "pairs" else index_scenes(folder, "--data")
     names = sorted(found) if split == "all" else _listed(folder, name, split)

@@ -47,15 +47,17 @@ def test_a_list_of_the_set_and_a_limit(pairs: Path) -> None:
     assert list(find_set(str(pairs), limit=2).scenes) == ["a", "b"]
 
 
-def test_the_committed_test_list_is_the_default(
-    pairs: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("split", ["test", "val"])
+def test_the_committed_list_of_what_was_held_out_is_the_default(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, split: str
 ) -> None:
     monkeypatch.setattr(sets, "COMMON", pairs.parent)
     lists = pairs.parent / "splits/set"
     lists.mkdir(parents=True)
-    (lists / "test.txt").write_text("c\n")
+    (lists / "train.txt").write_text("a\nb\n")
+    (lists / f"{split}.txt").write_text("c\n")
     found = find_set("set")
-    assert (found.name, found.split, list(found.scenes)) == ("set", "test", ["c"])
+    assert (found.name, found.split, list(found.scenes)) == ("set", split, ["c"])
     assert list(find_set("set", split="all").scenes) == ["a", "b", "c"]
 
 
