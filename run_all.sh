@@ -191,6 +191,7 @@ check_method() {
 
 check_folder() {
     check_style "$1" "$1"
+    [ "$1" != benchmark ] || step "$1" types within "$1" mypy --exclude '^tests/' .
     step "$1" tests within "$1" pytest
 }
 

@@ -23,6 +23,7 @@ def tree(tmp_path: Path) -> Path:
     """A benchmark folder that is sound and a method of which only code and tests exist."""
     root = tmp_path / "path with spaces"
     texts = {
+        "benchmark/evaluate.py": '"""Nothing to score."""\n',
         "benchmark/tests/test_sound.py": PASSES,
         "Fake_2001/tests/test_fake.py": PASSES + "\n\n" + FAILS,
         "Fake_2001/tests/test_skipped.py": SKIPS,
@@ -71,15 +72,15 @@ def test_a_wrong_call_is_refused(tree: Path, arguments: list[str]) -> None:
 
 def test_a_sound_folder_passes(tree: Path) -> None:
     answer = run(tree, "benchmark")
-    assert answer.stdout.splitlines()[-1] == "5 passed, 0 failed"  # 3 steps, 2 tests
+    assert answer.stdout.splitlines()[-1] == "6 passed, 0 failed"  # 4 steps, 2 tests
     assert answer.returncode == 0
 
 
 def test_failures_are_counted_and_do_not_stop_the_rest(tree: Path) -> None:
     answer = run(tree, "Fake_2001", "benchmark")
     lines = answer.stdout.splitlines()
-    # Fails: a test, train, resume, fuse, regression. Passes: 4 steps and 2 tests; benchmark's 5.
-    assert lines[-1] == "11 passed, 5 failed, 1 skipped"
+    # Fails: a test, train, resume, fuse, regression. Passes: 4 steps and 2 tests; benchmark's 6.
+    assert lines[-1] == "12 passed, 5 failed, 1 skipped"
     assert answer.returncode == 1
     rows = {tuple(line.split()[:2]): line for line in lines[lines.index("") :]}
     assert "FAILED: 1 failed, 2 passed, 1 skipped" in rows["Fake_2001", "tests"]
@@ -90,5 +91,5 @@ def test_failures_are_counted_and_do_not_stop_the_rest(tree: Path) -> None:
 def test_a_suite_that_cannot_start_counts_as_a_failure(tree: Path) -> None:
     (tree / "benchmark" / "tests" / "test_sound.py").unlink()
     answer = run(tree, "benchmark")
-    assert answer.stdout.splitlines()[-1] == "3 passed, 1 failed"
+    assert answer.stdout.splitlines()[-1] == "4 passed, 1 failed"
     assert answer.returncode == 1
