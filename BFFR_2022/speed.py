@@ -1,6 +1,7 @@
 """Measure training iterations and fused pairs a second: `python speed.py` prints JSON."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -93,6 +94,7 @@ def build_stage(stage: str) -> tuple["BaseModel", Any]:
 
     init_default_scope("mmseg")
     config.model.data_preprocessor.size = SIZE
+    logging.disable(logging.INFO)  # mmengine lists every parameter
     with redirect_stdout(sys.stderr):  # the answers alone go to stdout
         model = MODELS.build(config.model).train()
         return model, build_optim_wrapper(model, config.optim_wrapper)
