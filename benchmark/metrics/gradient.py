@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from metrics.arrays import Image, Score, as_batch, image_mean, image_sum
+from metrics.arrays import Image, Score, as_batch, check_size, image_mean, image_sum
 from metrics.filters import sobel, strength
 
 
@@ -38,9 +38,8 @@ def average_gradient(fused: Image) -> Score:
         ValueError: If a side is one pixel.
     """
     (f,), give_back = as_batch(fused)
+    check_size("AG", f, 2)
     height, width = f.shape[-2:]
-    if min(height, width) < 2:
-        raise ValueError(f"AG needs at least 2 x 2 pixels, found {height} x {width}")
     g_y, g_x = torch.gradient(f, dim=(-2, -1))
     return give_back(image_sum(strength(g_x, g_y)) / (math.sqrt(2) * (height - 1) * (width - 1)))
 
