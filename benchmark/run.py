@@ -231,16 +231,16 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> i
         if not rows:
             raise ValueError("no method could be scored; nothing to report")
         report = Report(
-            images,
-            args.convention,
-            metrics,
-            rows,
-            outcome.made,
-            {name for name, method in chosen.items() if method.baseline},
-            outcome.failures,
-            describe(args),
-            {name: fused[name] for name in outcome.made},
-            args.viewer_scenes,
+            images=images,
+            convention=args.convention,
+            metrics=metrics,
+            rows=rows,
+            made=outcome.made,
+            baselines={name for name, method in chosen.items() if method.baseline},
+            failures=outcome.failures,
+            about=describe(args),
+            fused={name: fused[name] for name in outcome.made},
+            viewer_scenes=args.viewer_scenes,
         )
         write_csv(args.output / SCORES, metrics, rows)
         write_markdown(report, args.output / MARKDOWN)
