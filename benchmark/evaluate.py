@@ -38,6 +38,18 @@ class Job(NamedTuple):
     fused: dict[str, Path]
 
 
+class Failure(NamedTuple):
+    """What went wrong with an image: with one method's result, or, without a method, a source."""
+
+    image: str
+    flags: str
+    reason: str
+    method: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.image} ({self.flags}): {self.reason}"
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -166,36 +178,38 @@ def choose_metrics(args: argparse.Namespace, jobs: list[Job]) -> list[str]:
     if args.metrics and of_two:
         raise ValueError(
             f"{', '.join(of_two)} (--metrics) compare a result with two sources; scene "
-            f"{more[0].image} (--scenes) has {len(more[0].sources)}"
+            f"{more[0].image} ({more[0].flags}) has {len(more[0].sources)}"
         )
     return [name for name in wanted if name not in of_two]
 
 
-def score_image(job: Job, convention: str, metrics: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """Return one image's scores, a row per method, and what went wrong, a message per failure."""
+def score_image(
+    job: Job, convention: str, metrics: Sequence[str]
+) -> tuple[list[Row], list[Failure]]:
+    """Return one image's scores, a row per method, and what went wrong."""
     rows: list[Row] = []
     try:
         sources = {path: read_channels(path) for path in job.sources}
         check_same_size(sources)
     except (OSError, ValueError) as error:
-        return rows, [f"{job.image} ({job.flags}): {error}"]
+        return rows, [Failure(job.image, job.flags, str(error))]
     channels, source = [sources[path] for path in job.sources], job.sources[-1]
-    errors: list[str] = []
+    failures: list[Failure] = []
     for method, path in job.fused.items():
         try:
             fused = read_channels(path)
             check_same_size({source: sources[source], path: fused})
             values = CONVENTIONS[convention].score(metrics, channels, fused)
         except (OSError, ValueError) as error:
-            errors.append(f"{job.image} (--fused {method}): {error}")
+            failures.append(Failure(job.image, f"--fused {method}", str(error), method))
         else:
             rows.append(Row(method, job.image, values))
-    return rows, errors
+    return rows, failures
 
 
 def score_all(
     jobs: list[Job], convention: str, metrics: Sequence[str], workers: int
-) -> Iterator[tuple[list[Row], list[str]]]:
+) -> Iterator[tuple[list[Row], list[Failure]]]:
     """Yield `score_image` of each job in order, computed by up to `workers` processes."""
     score = partial(score_image, convention=convention, metrics=metrics)
     workers = min(workers, len(jobs))
@@ -222,9 +236,9 @@ def main(args: argparse.Namespace) -> int:
         metrics = choose_metrics(args, jobs)
         scores = score_all(jobs, args.convention, metrics, args.workers)
         results = list(tqdm(scores, total=len(jobs), unit="image"))
-        errors = [error for _, messages in results for error in messages]
-        if errors:
-            raise ValueError("\n".join([*errors, f"{args.output} not written"]))
+        failures = [str(failure) for _, found in results for failure in found]
+        if failures:
+            raise ValueError("\n".join([*failures, f"{args.output} not written"]))
         methods = [name for name, _ in args.fused]
         rows = [row for found, _ in results for row in found]
         rows.sort(key=lambda row: methods.index(row.method))

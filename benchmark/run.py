@@ -176,34 +176,33 @@ def fuse_all(
     return outcome
 
 
+def jobs_for(images: ImageSet, fused: Mapping[str, dict[str, Path]]) -> list[Job]:
+    """Return what is to score: each scene with its result of each method."""
+    return [
+        Job(scene, paths, "--data", {name: files[scene] for name, files in fused.items()})
+        for scene, paths in images.scenes.items()
+    ]
+
+
 def score(
-    args: argparse.Namespace,
-    images: ImageSet,
-    fused: Mapping[str, dict[str, Path]],
-    outcome: Outcome,
-) -> tuple[list[str], list[Row]]:
-    """Return the metrics and a row an image and method; methods that cannot be scored fail.
+    args: argparse.Namespace, jobs: list[Job], metrics: Sequence[str], outcome: Outcome
+) -> list[Row]:
+    """Return a row an image and method; methods that cannot be scored fail.
 
     Raises:
         ValueError: The sources cannot be scored.
     """
-    jobs = [
-        Job(scene, paths, "--data", {name: files[scene] for name, files in fused.items()})
-        for scene, paths in images.scenes.items()
-    ]
-    metrics = choose_metrics(args, jobs)
     scores = score_all(jobs, args.convention, metrics, args.workers)
     results = list(tqdm(scores, total=len(jobs), unit="image"))
-    errors = [error for _, messages in results for error in messages]
-    if of_sources := [error for error in errors if "(--data): " in error]:
+    failures = [failure for _, found in results for failure in found]
+    if of_sources := [str(failure) for failure in failures if failure.method is None]:
         raise ValueError("\n".join(of_sources))
-    for name in fused:
-        mark = f" (--fused {name}): "
-        if own := [error.replace(mark, ": ") for error in errors if mark in error]:
+    for name in jobs[0].fused:
+        if own := [f"{image}: {why}" for image, _, why, method in failures if method == name]:
             outcome.fail(name, "; ".join(own))
     order = list(outcome.made)
     rows = [row for found, _ in results for row in found if row.method in order]
-    return metrics, sorted(rows, key=lambda row: order.index(row.method))
+    return sorted(rows, key=lambda row: order.index(row.method))
 
 
 def describe(args: argparse.Namespace) -> dict[str, str]:
@@ -223,11 +222,12 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> i
         chosen = choose_methods(args.methods, images, methods)
         places = {name: Place(args.output, name) for name in chosen}
         check_output(args, places, images)
+        metrics = choose_metrics(args, jobs_for(images, {}))
         outcome = fuse_all(args, chosen, places, images)
         fused = {name: places[name].results(images) for name in outcome.made}
         if not fused:
             raise ValueError("every method failed; nothing to report")
-        metrics, rows = score(args, images, fused, outcome)
+        rows = score(args, jobs_for(images, fused), metrics, outcome)
         if not rows:
             raise ValueError("no method could be scored; nothing to report")
         report = Report(

@@ -110,6 +110,16 @@ def test_a_method_that_does_not_suit_is_refused(
     assert not out.exists()
 
 
+def test_metrics_of_pairs_are_refused_before_fusing_more_exposures(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_scenes(tmp_path / "scenes", "b", count=3)
+    assert call(tmp_path / "scenes", out, METHODS, "--metrics", "en", "scd") == 1
+    assert "scd (--metrics) compare" in (message := capsys.readouterr().err)
+    assert "scene b (--data) has 3" in message
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
