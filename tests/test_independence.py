@@ -1,6 +1,6 @@
-"""A method's folder imports nothing outside itself but the packages that it requires.
+"""A folder imports nothing outside itself but the packages that it requires.
 
-That its tests pass where it stands alone is seen by run_all.sh, which runs them in such a copy.
+That a method's tests pass where it stands alone is seen by run_all.sh, which runs them in a copy.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = sorted(path for path in ROOT.glob("*_20[0-9][0-9]") if path.is_dir())
+FOLDERS = [*METHODS, ROOT / "benchmark", ROOT / "common_data"]
 MODULES = {  # else as the package
     "opencv-python": "cv2",
     "pytorch-msssim": "pytorch_msssim",
+    "scikit-image": "skimage",
+    "Jinja2": "jinja2",
+    "PyWavelets": "pywt",
     "onedl-mmengine": "mmengine",
     "onedl-mmcv": "mmcv",
     "onedl-mmsegmentation": "mmseg",
@@ -35,25 +39,25 @@ def imported(file: Path) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda path: path.name)
-def test_imports_are_its_own_or_required(method: Path) -> None:
-    lines = (method / "requirements.txt").read_text("utf-8").splitlines()
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_imports_are_its_own_or_required(folder: Path) -> None:
+    lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
     packages = {re.split(r"[<>=!~\s]", line)[0] for line in lines if line and line[0] != "#"}
     allowed = {MODULES.get(name, name) for name in packages} | set(sys.stdlib_module_names)
-    files = [f for f in method.rglob("*.py") if not {"runs", "work_dirs"} & set(f.parts)]
+    files = [f for f in folder.rglob("*.py") if not {"runs", "work_dirs"} & set(f.parts)]
     foreign = {}
     for file in files:
-        # its own: a neighbour, or what lies at the top of the method's folder
-        own = {path.stem for folder in (method, file.parent) for path in folder.iterdir()}
+        # its own: a neighbour, or what lies at the top of the folder
+        own = {path.stem for place in (folder, file.parent) for path in place.iterdir()}
         if names := imported(file) - allowed - own:
-            foreign[str(file.relative_to(method))] = names
+            foreign[str(file.relative_to(folder))] = names
     assert files
     assert foreign == {}
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda path: path.name)
-def test_no_import_path_is_edited(method: Path) -> None:
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_no_import_path_is_edited(folder: Path) -> None:
     files = [
-        file for file in method.rglob("*.py") if re.search(r"sys\.path\b", file.read_text("utf-8"))
+        file for file in folder.rglob("*.py") if re.search(r"sys\.path\b", file.read_text("utf-8"))
     ]
     assert files == []
