@@ -177,4 +177,5 @@ def test_constant_images_of_a_benchmark(
     name: str, metric: str, values: tuple[int, int, int]
 ) -> None:
     a, b, fused = (np.full((44, 44), value) for value in values)
-    assert not isinstance(score(name, metric, a, b, fused), complex)  # and no exception
+    value = score(name, metric, a, b, fused)
+    assert math.isfinite(value) or math.isnan(value) or (metric == "psnr" and len(set(values)) == 1)
