@@ -1,9 +1,10 @@
-"""Windows and patches for evaluations that are written out pixel by pixel."""
+"""Plain forms: windows and patches for evaluations pixel by pixel, and scikit-image's SSIM."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
 Array = NDArray[np.float64]
 
@@ -41,3 +42,16 @@ def sobel(image: Array, row: int, column: int, border: str) -> tuple[float, floa
         right += (j - 1) * (2 - abs(i - 1)) * value
         down += (i - 1) * (2 - abs(j - 1)) * value
     return right, down
+
+
+def skimage_ssim(source: Array, fused: Array) -> float:
+    """Return SSIM as published."""
+    ssim: float = structural_similarity(
+        source,
+        fused,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    return ssim

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from pages import ODD, SCORES, made_up
+from selenium import webdriver
 
 from report import write_html
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

@@ -17,6 +17,7 @@ import piq
 import pytest
 import torch
 from numpy.typing import NDArray
+from plain import skimage_ssim
 from sewar import full_ref as sewar
 from sewar.utils import Filter
 from skimage import filters
@@ -25,7 +26,6 @@ from skimage.metrics import (
     mean_squared_error,
     normalized_mutual_information,
     peak_signal_noise_ratio,
-    structural_similarity,
 )
 from torchmetrics.functional import image as torchmetrics
 from torchmetrics.functional import kl_divergence, pearson_corrcoef
@@ -63,12 +63,6 @@ def correlation(s: Array, f: Array) -> float:
 def of_tensors(function: Callable[..., Any], **options: Any) -> Callable[[Array, Array], float]:
     """Call piq's or torchmetrics' function, which take the fused image first."""
     return lambda s, f: float(function(tensor(f), tensor(s), **options))
-
-
-def skimage_ssim(s: Array, f: Array) -> float:
-    return structural_similarity(
-        s, f, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-    )
 
 
 TABLE: list[tuple[str, str, Callable[[Array, Array], float], Callable[[Any], Any], float]] = [

@@ -17,9 +17,7 @@ from machine import (
     without_folders,
 )
 
-HOME = (
-    "/" + "home/user"
-)  # not written out, as no file of the repository names a folder of a machine
+HOME = "/" + "home/user"  # in two parts: no file of the repository names a machine's folder
 
 
 @pytest.mark.parametrize(
