@@ -8,9 +8,10 @@ from configs import HERE
 from utils.util_device import keep_freed_memory, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import TILE, ImageFusion
+from utils.util_fusion_flags import add_fusion_flags, jobs_from_flags
 from utils.util_image import Array
-from utils.util_pairs import FusionJob
-from utils.util_pipeline import add_fusion_flags, fuse_files, jobs_from_flags
+from utils.util_pairs import DefaultSet, FusionJob
+from utils.util_pipeline import fuse_files
 from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
 from utils.utils import InputError, run_main
 
@@ -52,7 +53,7 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    jobs = jobs_from_flags(args, [(DEMO, RESULTS)], RESULTS)
+    jobs = jobs_from_flags(args, [DefaultSet(DEMO, RESULTS, "pair")], RESULTS)
     if not args.segment:
         print("Fusing...")
         return fuse_files(fusion, jobs, args)

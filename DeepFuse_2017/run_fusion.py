@@ -9,9 +9,10 @@ from configs import HERE
 from utils.util_device import keep_freed_memory, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import ImageFusion, desired_luma
+from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
 from utils.util_image import Array, write_image
-from utils.util_pairs import FusionJob, check_outputs
-from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
+from utils.util_pairs import DefaultSet, FusionJob, check_outputs
+from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 
 RESULTS = HERE / "data_result"
@@ -41,7 +42,8 @@ def main(args: argparse.Namespace) -> int:
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
     [scenes] = filled([USER_SET]) or [DEMO]
-    jobs = jobs_from_flags(args, [(scenes, RESULTS / "pair")], RESULTS / "pair")
+    default = DefaultSet(scenes, RESULTS / "pair", "exposures")
+    jobs = jobs_from_flags(args, [default], RESULTS / "pair")
     if args.save_desired:
         desired = [replace(job, output=desired_path(job)) for job in jobs]
         check_outputs(desired, overwrite=args.overwrite or args.output is None)

@@ -8,7 +8,9 @@ from models.fusion_strategy import STRATEGIES
 from utils.util_device import keep_freed_memory, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
-from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
+from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.util_pairs import DefaultSet
+from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 
 RESULTS = HERE / "data_result"
@@ -56,8 +58,9 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    sets = [(folder, USER_SETS[folder]) for folder in filled(USER_SETS)]
-    jobs = jobs_from_flags(args, sets or [(DEMO, RESULTS / "pair")], RESULTS / "pair")
+    sets = [DefaultSet(folder, USER_SETS[folder], "pair") for folder in filled(USER_SETS)]
+    demo = DefaultSet(DEMO, RESULTS / "pair", "pair")
+    jobs = jobs_from_flags(args, sets or [demo], RESULTS / "pair")
     print("Fusing...")
     return fuse_files(fusion, jobs, args)
 

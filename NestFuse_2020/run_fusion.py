@@ -8,7 +8,9 @@ from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from utils.util_device import keep_freed_memory, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
-from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
+from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.util_pairs import DefaultSet
+from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 
 RESULTS = HERE / "fusion_result"
@@ -59,8 +61,8 @@ def main(args: argparse.Namespace) -> int:
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
     own = filled(HERE / "fusion_test_data" / name for name in USER_SETS)
-    sets = [(folder, RESULTS / folder.name) for folder in own]
-    jobs = jobs_from_flags(args, sets or [(DEMO, RESULTS)], RESULTS)
+    sets = [DefaultSet(folder, RESULTS / folder.name, "pair") for folder in own]
+    jobs = jobs_from_flags(args, sets or [DefaultSet(DEMO, RESULTS, "pair")], RESULTS)
     print("Fusing...")
     return fuse_files(fusion, jobs, args)
 

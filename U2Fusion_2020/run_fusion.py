@@ -9,15 +9,16 @@ from configs import HERE
 from utils.util_device import keep_freed_memory, resolve_device, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import ImageFusion, darkest_first, reference_luma
+from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
 from utils.util_image import Array, write_image
-from utils.util_pairs import FusionJob, check_outputs
-from utils.util_pipeline import add_fusion_flags, filled, fuse_files, jobs_from_flags
+from utils.util_pairs import DefaultSet, FusionJob, check_outputs
+from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 from utils.vgg import InformationMeasure, add_vgg_flags
 
 RESULTS = HERE / "fusion_result"
 DEMO = HERE.parent / "common_data" / "demo"
-DEMO_SETS = ("ir_vis", "exposures")
+DEMO_SETS = {"ir_vis": "pair", "exposures": "exposures"}
 USER_SETS = ("Road", "Tno")  # documented folders, fused by default if the user has filled them
 TASKS = {"pair": "ivif", "exposures": "mef", "images": "mff"}  # by kind of sources
 
@@ -56,11 +57,11 @@ def main(args: argparse.Namespace) -> int:
     return fuse_files(fusion, jobs, args, also=save_reference, arrange=arrange)
 
 
-def default_sets() -> list[tuple[Path, Path]]:
+def default_sets() -> list[DefaultSet]:
     """Return what is fused when no source is named, and where the results go."""
     own = filled(HERE / "fusion_test_data" / name for name in USER_SETS)
-    sets = [(folder, RESULTS / folder.name) for folder in own]
-    return sets or [(DEMO / name, RESULTS) for name in DEMO_SETS]
+    sets = [DefaultSet(folder, RESULTS / folder.name, "pair") for folder in own]
+    return sets or [DefaultSet(DEMO / name, RESULTS, kind) for name, kind in DEMO_SETS.items()]
 
 
 def arrange(job: FusionJob, sources: list[Array]) -> list[Array]:

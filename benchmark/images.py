@@ -8,16 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from names import file_role, strip_mark
 from numpy.typing import NDArray
 
 from metrics.colour import luma
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-_MARK = "(?:ir|infrared|thermal|vis|vi|visible|fused)"
-_MARKED = re.compile(
-    rf"^{_MARK}(?:[-_. ]+|(?=\d))|(?:[-_. ]+|(?<=\d)){_MARK}$",  # IR1, ir_a | a_ir, 1ir
-    re.IGNORECASE,
-)
+_FUSED = re.compile(r"^fused(?:[-_. ]+|(?=\d))|(?:[-_. ]+|(?<=\d))fused$", re.IGNORECASE)
 
 
 def read_channels(path: Path) -> NDArray[np.float64]:
@@ -47,7 +44,8 @@ def read_luma(path: Path) -> NDArray[np.float64]:
 
 def image_name(path: Path) -> str:
     """Return the stem without a mark of what the image shows: IR1, 1_vis and 1 are all `1`."""
-    return _MARKED.sub("", path.stem, count=1) or path.stem
+    unfused = _FUSED.sub("", path.stem, count=1) or path.stem
+    return strip_mark(unfused, file_role(unfused))
 
 
 def scene_name(path: Path) -> str:
@@ -70,8 +68,15 @@ def index_images(
     """
     if not path.exists():
         raise ValueError(f"{path} ({flag}) does not exist")
+    return index_files(path.iterdir() if path.is_dir() else [path], path, flag, name_of)
+
+
+def index_files(
+    files: Iterable[Path], path: Path, flag: str, name_of: Callable[[Path], str] = image_name
+) -> dict[str, Path]:
+    """Find the images among files, which lie in `path`: see `index_images`."""
     images: dict[str, Path] = {}
-    for file in _only_images(path.iterdir() if path.is_dir() else [path]):
+    for file in _only_images(files):
         other = images.setdefault(name_of(file), file)
         if other is not file:
             raise ValueError(

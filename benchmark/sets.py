@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from images import index_images, index_scenes, scene_name
+from names import LAYOUTS, find_sides
+
+from images import index_files, index_images, index_scenes
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMON = ROOT / "common_data"
@@ -50,7 +52,8 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
     """Find a set by its name in common_data, or by its path.
 
     Args:
-        data: Name or path of a folder that holds `ir/` and `vis/`, or a folder a scene.
+        data: Name or path of a folder that holds infrared and visible images, in any layout of
+            `names`, or a folder for each scene.
         split: Name of a list of the set, or `all`; by default the committed list `test`, else
             `val`, else `all`.
         limit: How many scenes to take, from the first.
@@ -68,7 +71,7 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
     name = folder.resolve().relative_to(COMMON).as_posix() if inside else folder.resolve().name
     committed = COMMON / "splits" / name
     split = split or next((s for s in HELD_OUT if (committed / f"{s}.txt").is_file()), "all")
-    kind: Kind = "pairs" if (folder / "ir").is_dir() or (folder / "vis").is_dir() else "exposures"
+    kind: Kind = "pairs" if any(find_sides(folder).values()) else "exposures"
     found = _pairs(folder) if kind == "pairs" else index_scenes(folder, "--data")
     names = sorted(found) if split == "all" else _listed(folder, name, split)
     chosen = list(islice(names, limit))
@@ -78,7 +81,18 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
 
 def _pairs(folder: Path) -> dict[str, list[Path]]:
     """Return what there is of each pair, infrared and visible."""
-    sides = [index_images(folder / side, "--data", scene_name) for side in ("ir", "vis")]
+    found = [find_sides(folder)[role] for role in ("ir", "vis")]
+    folders = [path for paths in found for path in paths if path.is_dir()]
+    if not all(found) or len(folders) > len(found):
+        names = ", ".join(path.name for path in folders)
+        raise ValueError(
+            f"cannot pair the images in {folder} (--data), which holds {names or 'one kind'}; "
+            f"expected {LAYOUTS}"
+        )
+    if folders:
+        sides = [index_images(path, "--data") for path in folders]
+    else:
+        sides = [index_files(files, folder, "--data") for files in found]
     names = set[str]().union(*sides)
     return {name: [side[name] for side in sides if name in side] for name in names}
 

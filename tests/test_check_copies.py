@@ -75,3 +75,12 @@ def test_undeclared_files_may_not_be_more_than_80_percent_alike(
     assert len(problems) == alike
     assert all("run.py: 85% alike" in problem for problem in problems)
     assert find_problems(tree, DECLARED, {"run.py": "one line each"}) == []
+
+
+def test_copies_outside_the_method_folders(tree: Path) -> None:
+    elsewhere = {f"{ONE}/utils/shared.py": ("benchmark/shared.py",)}
+    (problem,) = find_problems(tree, DECLARED, {}, elsewhere)
+    assert problem.startswith("benchmark/shared.py: absent")
+    fix(tree, DECLARED, elsewhere)
+    assert find_problems(tree, DECLARED, {}, elsewhere) == []
+    assert (tree / "benchmark" / "shared.py").read_text("utf-8") == f"{HEADER}\n{BODY}"

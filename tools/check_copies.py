@@ -31,6 +31,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "tests/test_checkpoint.py": SHARED,
     "tests/test_colour.py": SHARED,
     "tests/test_dataset.py": AUTO_ENCODERS,
+    "tests/test_files.py": SHARED,
     "tests/test_flags.py": AUTO_ENCODERS,
     "tests/test_image.py": SHARED,
     "tests/test_loss.py": AUTO_ENCODERS,
@@ -45,9 +46,12 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "utils/util_dataset.py": AUTO_ENCODERS,
     "utils/util_device.py": SHARED,
     "utils/util_doubling.py": NESTED,
+    "utils/util_files.py": SHARED,
     "utils/util_flags.py": SHARED,
+    "utils/util_fusion_flags.py": SHARED,
     "utils/util_image.py": SHARED,
     "utils/util_loss.py": AUTO_ENCODERS,
+    "utils/util_names.py": SHARED,
     "utils/util_pairs.py": SHARED,
     "utils/util_pipeline.py": SHARED,
     "utils/util_reconstruct.py": AUTO_ENCODERS,
@@ -58,13 +62,22 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "utils/util_train.py": ACCELERATED,
     "utils/utils.py": SHARED,
 }
+ELSEWHERE: dict[str, tuple[str, ...]] = {  # source: more copies, outside the method folders
+    "DenseFuse_2019/utils/util_names.py": (
+        "benchmark/names.py",
+        "common_data/public_sets/names.py",
+    ),
+}
 VARIANTS: dict[str, str] = {  # path: why the folders' own versions are alike
     "utils/util_train.py": "BFFR's training loop is mmengine's, since its segmenter is mmseg's",
 }
 
 
 def find_problems(
-    root: Path, copies: Mapping[str, Sequence[str]], variants: Mapping[str, str]
+    root: Path,
+    copies: Mapping[str, Sequence[str]],
+    variants: Mapping[str, str],
+    elsewhere: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """Return what is wrong with the copies in a repository, one line each.
 
@@ -72,10 +85,11 @@ def find_problems(
         root: The folder that holds the method folders, `<name>_<year>`.
         copies: See `COPIES`.
         variants: See `VARIANTS`.
+        elsewhere: See `ELSEWHERE`.
     """
     folders = [path.name for path in sorted(root.glob("*_20[0-9][0-9]")) if path.is_dir()]
     files = {name: _files(root / name) for name in folders}
-    problems = _compare_declared(root, copies)
+    problems = _compare_declared(root, _paths(copies, elsewhere or {}))
     for name in folders:
         for path in sorted(files[name]):
             if name not in copies.get(path, ()) and _has_header(root / name / path):
@@ -93,31 +107,43 @@ def find_problems(
     return problems
 
 
+def _paths(
+    copies: Mapping[str, Sequence[str]], elsewhere: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
+    """Return the copies of each source, as paths from the repository's root."""
+    found = {}
+    for path, (first, *others) in copies.items():
+        source = f"{first}/{path}"
+        found[source] = [*(f"{name}/{path}" for name in others), *elsewhere.get(source, ())]
+    return found
+
+
 def _compare_declared(root: Path, copies: Mapping[str, Sequence[str]]) -> list[str]:
     problems = []
-    for path, (first, *others) in copies.items():
-        source = root / first / path
-        if not source.is_file():
-            problems.append(f"{first}/{path}: declared in COPIES, but absent")
+    for source, others in copies.items():
+        if not (root / source).is_file():
+            problems.append(f"{source}: declared in COPIES, but absent")
             continue
-        if not _has_header(source):
-            problems.append(f"{first}/{path}: its first line is not: {HEADER}")
-        for name in others:
-            copy = root / name / path
-            if not copy.is_file():
-                problems.append(f"{name}/{path}: absent; --fix copies it from {first}")
-            elif copy.read_bytes() != source.read_bytes():
-                problems.append(f"{name}/{path}: differs from {first}'s; edit that one, run --fix")
+        if not _has_header(root / source):
+            problems.append(f"{source}: its first line is not: {HEADER}")
+        for copy in others:
+            if not (root / copy).is_file():
+                problems.append(f"{copy}: absent; --fix copies it from {source}")
+            elif (root / copy).read_bytes() != (root / source).read_bytes():
+                problems.append(f"{copy}: differs from {source}; edit that one, run --fix")
     return problems
 
 
-def fix(root: Path, copies: Mapping[str, Sequence[str]]) -> None:
+def fix(
+    root: Path,
+    copies: Mapping[str, Sequence[str]],
+    elsewhere: Mapping[str, Sequence[str]] | None = None,
+) -> None:
     """Copy every source that exists over its copies."""
-    for path, (first, *others) in copies.items():
-        source = root / first / path
-        for target in [root / name / path for name in others if source.is_file()]:
+    for source, others in _paths(copies, elsewhere or {}).items():
+        for target in [root / other for other in others if (root / source).is_file()]:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            target.write_bytes((root / source).read_bytes())
 
 
 def _files(folder: Path) -> set[str]:
@@ -139,9 +165,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--fix", action="store_true", help="copy every source over its copies")
     if parser.parse_args(argv).fix:
-        fix(ROOT, COPIES)
-    problems = find_problems(ROOT, COPIES, VARIANTS)
-    print("\n".join(problems) or f"{len(COPIES)} shared files are declared and identical")
+        fix(ROOT, COPIES, ELSEWHERE)
+    problems = find_problems(ROOT, COPIES, VARIANTS, ELSEWHERE)
+    print(
+        "\n".join(problems)
+        or f"{len(COPIES) + len(ELSEWHERE)} shared files are declared and identical"
+    )
     return 1 if problems else 0
 
 

@@ -122,7 +122,7 @@ def test_infrared_of_equal_channels_is_gray(tmp_path: Path) -> None:
 def test_coloured_infrared(tmp_path: Path) -> None:
     scene = only(put_labelled_set(tmp_path))
     put(scene.ir, picture(3, *SIZE))
-    with pytest.raises(InputError, match=r"ir/c\.png is a coloured infrared image"):
+    with pytest.raises(InputError, match=r"ir/c\.png is a colored infrared image"):
         read_pair(scene)
 
 

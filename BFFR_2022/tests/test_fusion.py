@@ -211,7 +211,7 @@ def test_coloured_infrared(fuse: Call, tmp_path: Path, pair: list[object]) -> No
     put(ir, picture(1, *SIZE))
     outcome = fuse(*pair, "--output", tmp_path / "fused.png")
     assert outcome.status == 1
-    assert f"error: {ir} is a coloured infrared image" in outcome.err
+    assert f"error: {ir} is a colored infrared image" in outcome.err
     assert "--ir_color luma" in outcome.err
     fused_by(fuse, tmp_path / "fused.png", *pair, "--ir_color", "luma")
 

@@ -9,7 +9,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from configs import BACKBONE, HERE
-from utils.util_checkpoint import load_checkpoint, write_atomically
+from utils.util_checkpoint import load_checkpoint
+from utils.util_files import write_atomically
 from utils.util_train import STAGE1, STAGE2, load_config, newest_checkpoint
 from utils.util_weights import fuser_of, segmenter_of
 from utils.utils import InputError, git_revision

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import picture, put
+from utils.util_fusion_flags import filled
+from utils.util_names import file_role, folder_role, strip_mark
 from utils.util_pairs import (
+    PAIR,
     FusionJob,
     check_outputs,
     find_pairs,
     find_scenes,
+    pairs_in,
     plan_jobs,
-    strip_mark,
 )
-from utils.util_pipeline import filled
 from utils.utils import InputError
 
 FLAGS = ["--vis", "--ir"]
@@ -48,16 +50,88 @@ def test_pairs_by_stem(tmp_path: Path, visible: str, infrared: str, name: str | 
     places = folders(tmp_path, [visible], [infrared])
     if name is None:
         with pytest.raises(InputError, match="no partner"):
-            find_pairs(places, FLAGS)
+            find_pairs(places, FLAGS, roles=PAIR)
     else:
         expected = {name: (places[0] / visible, places[1] / infrared)}
-        assert find_pairs(places, FLAGS) == expected
+        assert find_pairs(places, FLAGS, roles=PAIR) == expected
 
 
-def test_a_mark_belongs_to_its_flag() -> None:
-    assert strip_mark("ir_1", "--vis") == "ir_1"
-    assert strip_mark("vis_1", "--ir") == "vis_1"
-    assert strip_mark("ir_1", "--images") == "ir_1"
+def test_a_mark_belongs_to_its_role() -> None:
+    assert strip_mark("ir_1", "vis") == "ir_1"
+    assert strip_mark("vis_1", "ir") == "vis_1"
+    assert strip_mark("ir_1", None) == "ir_1"
+    assert [file_role(stem) for stem in ("IR1", "ir", "a_RGB", "fire")] == ["ir", "ir", "vis", None]
+
+
+FOLDERS = {
+    "vis": ("vis", "vi", "Visible", "RGB", "VIS_images", "crop_LR_visible"),
+    "ir": ("ir", "inf", "INFRARED", "thermal", "lwir", "INF_images", "cropinfrared"),
+    None: ("labels", "images", "fusion", "first", "environment"),
+}
+
+
+@pytest.mark.parametrize("role", FOLDERS)
+def test_names_of_folders(role: str | None) -> None:
+    assert {folder_role(name) for name in FOLDERS[role]} == {role}
+
+
+LAYOUTS = [
+    ("vis/1.png", "ir/1.png", "1"),
+    ("VIS_images/1.png", "INF_images/1.jpg", "1"),
+    ("visible/a.png", "infrared/a.png", "a"),
+    ("rgb/a_rgb.png", "thermal/a_thermal.png", "a"),
+    ("vi/a.png", "inf/a.png", "a"),
+    ("VIS01.png", "IR01.png", "01"),
+    ("a_vis.png", "a_ir.png", "a"),
+    ("FLIR_07_RGB.jpg", "FLIR_07_thermal.jpg", "FLIR_07"),
+]
+
+
+@pytest.mark.parametrize(("visible", "infrared", "name"), LAYOUTS)
+def test_layouts_of_a_set_of_pairs(tmp_path: Path, visible: str, infrared: str, name: str) -> None:
+    files = tuple(put(tmp_path / part, picture(0, 4, 4)) for part in (visible, infrared))
+    assert pairs_in(tmp_path, "--set") == {name: files}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a/1.png", "b/1.png"),
+        ("INF_images/1.png", "other/1.png"),
+        ("1.png", "2.png"),
+        ("IR1.png", "IR2.png"),
+    ],
+)
+def test_what_cannot_be_paired_shows_what_can(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        put(tmp_path / name, picture(0, 4, 4))
+    with pytest.raises(InputError, match=r"cannot pair .* \(--set\).*INF_images and VIS_images"):
+        pairs_in(tmp_path, "--set")
+
+
+@pytest.mark.parametrize("stray", ["IR2.png", "map.png"])
+def test_an_image_without_partner_in_a_flat_folder(tmp_path: Path, stray: str) -> None:
+    for name in ("VIS1.png", "IR1.png", stray):
+        put(tmp_path / name, picture(0, 4, 4))
+    with pytest.raises(InputError, match=rf"have no partner, {stray} first"):
+        pairs_in(tmp_path, "--set")
+    assert list(pairs_in(tmp_path, "--set", allow_unmatched=True)) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ir/1.png", "vis/1.png"),
+        ("INF_images/1.png", "INF_images/2.png"),
+        ("IR01.png", "VIS01.png", "IR02.png", "VIS02.png"),
+        ("street/ir.png", "street/vis.png"),
+    ],
+)
+def test_pairs_are_never_taken_for_exposures(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        put(tmp_path / name, picture(0, 4, 4))
+    with pytest.raises(InputError, match="seems to hold infrared and visible images"):
+        find_scenes(tmp_path)
 
 
 def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
@@ -84,14 +158,14 @@ def test_unmatched_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_nothing_in_common(tmp_path: Path) -> None:
     places = folders(tmp_path, ["1.png"], ["2.png"])
-    with pytest.raises(InputError, match=r"no image of .*vis has a partner in .*ir"):
+    with pytest.raises(InputError, match=r"no image of .*\(--vis\) has a partner in .*\(--ir\)"):
         find_pairs(places, FLAGS, allow_unmatched=True)
 
 
 def test_ambiguous_names(tmp_path: Path) -> None:
     places = folders(tmp_path, ["1.png", "vis_1.png"], ["1.png"])
     with pytest.raises(InputError, match=r"1\.png and vis_1\.png \(--vis\) have the same name"):
-        find_pairs(places, FLAGS)
+        find_pairs(places, FLAGS, roles=PAIR)
 
 
 def test_a_file_and_a_folder(tmp_path: Path) -> None:
@@ -132,6 +206,28 @@ def test_existing_results_and_sources_are_safe(tmp_path: Path) -> None:
         plan_jobs(pairs, places[0], True)
 
 
+def test_a_source_is_safe_under_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = folders(tmp_path, ["1.png"], ["1.png"])
+    pairs = find_pairs(places, FLAGS)
+    (tmp_path / "link").symlink_to(places[0], target_is_directory=True)
+    (tmp_path / "linked.png").symlink_to(places[1] / "1.png")
+    monkeypatch.chdir(tmp_path)
+    outputs = ("link", "linked.png", "vis", "vis/1.png", "ir/../vis", str(places[1]))
+    for output in map(Path, outputs):
+        with pytest.raises(InputError, match="is one of the sources"):
+            plan_jobs(pairs, output, True)
+
+
+@pytest.mark.parametrize("output", ["loop", "loop/out", "gone", "loop.png"])
+def test_output_through_a_link_that_leads_nowhere(tmp_path: Path, output: str) -> None:
+    for name in ("loop", "loop.png"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    (tmp_path / "gone").symlink_to(tmp_path / "absent")
+    sources = (tmp_path / "vis" / "a.jpg", tmp_path / "ir" / "a.png")
+    with pytest.raises(InputError, match="is a symbolic link to itself or to nothing"):
+        plan_jobs({"a": sources}, tmp_path / output, True)
+
+
 def test_two_jobs_of_one_result_are_refused(tmp_path: Path) -> None:
     jobs = [FusionJob((tmp_path / n, tmp_path / "ir"), tmp_path / "out" / "1.png") for n in "ab"]
     check_outputs(jobs[:1], overwrite=True)
@@ -141,7 +237,7 @@ def test_two_jobs_of_one_result_are_refused(tmp_path: Path) -> None:
 
 def test_marks_and_flags_may_differ(tmp_path: Path) -> None:
     sides = folders(tmp_path, ["VIS1.png"], ["IR1.png", "IR2.png"])
-    words = (["--set"] * 2, None, FLAGS)
+    words = (["--set"] * 2, None, PAIR)
     with pytest.raises(InputError, match=r"1 of 2 .*\(--set\) have no .*pair by stem$"):
         find_pairs(sides, *words)
     (tmp_path / "ir" / "IR2.png").unlink()

@@ -1,19 +1,16 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
 """Which files belong together, and what their result is called."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.util_image import SUFFIXES, list_images
+from utils.util_names import LAYOUTS, find_sides, strip_mark
 from utils.utils import InputError, warn
 
-# IR1, ir_a and 1ir, a_ir: a mark at either end of a stem, cut off by a separator or a digit.
-MARKS = {
-    "--ir": "ir|infrared|thermal|lwir|inf",
-    "--vis": "vis|vi|visible|rgb",
-}
+PAIR = ("vis", "ir")  # the first decides the depth
+Roles = Sequence[str | None]  # `vis`, `ir`, or None where names carry no marks
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,23 @@ class FusionJob:
     kind: str = "images"
 
 
+@dataclass(frozen=True)
+class DefaultSet:
+    """A folder that is fused when no source is named, and where its results go.
+
+    `kind` is `pair` (in a layout of `util_names`) or `exposures` (scenes, as `find_scenes` says).
+    """
+
+    folder: Path
+    output: Path
+    kind: str
+
+
 def find_pairs(
     folders: Sequence[Path],
     flags: Sequence[str],
     allow_unmatched: bool | None = False,
-    marks: Sequence[str] | None = None,
+    roles: Roles | None = None,
 ) -> dict[str, tuple[Path, ...]]:
     """Return the files that belong together, by name of their result.
 
@@ -41,46 +50,105 @@ def find_pairs(
         flags: The flag that each was given with.
         allow_unmatched: Leave out what lacks a partner, with a warning, instead of raising; None
             where the user has no choice.
-        marks: Which of `MARKS` the stems of each may carry; by default that of its flag, if any.
+        roles: What each holds, which decides the marks that its names may carry.
 
     Raises:
         InputError: a file without partner, two files of one name, files mixed with folders, or
             an empty or absent folder.
     """
+    roles = roles or [None] * len(folders)
     if all(folder.is_file() for folder in folders):
-        return {strip_mark(folders[0].stem, (marks or flags)[0]): tuple(folders)}
+        return {strip_mark(folders[0].stem, roles[0]): tuple(folders)}
     if files := [str(folder) for folder in folders if folder.is_file()]:
         raise InputError(
             f"{files[0]} is a file and not all of {' '.join(flags)} are; give all alike"
         )
-    sides = zip(folders, flags, marks or flags, strict=True)
-    found = [_by_name(folder, flag, mark) for folder, flag, mark in sides]
-    common = set.intersection(*(set(names) for names in found))
-    for names, flag, folder in zip(found, flags, folders, strict=True):
-        lonely = sorted(path.name for name, path in names.items() if name not in common)
-        if lonely and not allow_unmatched:
-            way = "" if allow_unmatched is None else ", and --allow_unmatched leaves these out"
-            raise InputError(
-                f"{len(lonely)} of {len(names)} images in {folder} ({flag}) have no partner, "
-                f"{lonely[0]} first; files pair by stem{way}"
-            )
-        if lonely:
-            warn(f"{folder}: left out {', '.join(lonely)} without partner (--allow_unmatched)")
+    sides = zip(folders, flags, roles, strict=True)
+    found = [_by_name(list_images(folder, flag), flag, role) for folder, flag, role in sides]
+    places = [f"{folder} ({flag})" for folder, flag in zip(folders, flags, strict=True)]
+    return _match(found, places, allow_unmatched)
+
+
+def pairs_in(
+    folder: Path, flag: str, allow_unmatched: bool | None = None
+) -> dict[str, tuple[Path, ...]]:
+    """Return the visible and infrared images in a folder of any layout of `util_names`.
+
+    Args:
+        folder: Holds two folders of images, or the images themselves.
+        flag: What named the folder, for messages.
+        allow_unmatched: See `find_pairs`.
+
+    Raises:
+        InputError: another layout, or see `find_pairs`.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder} ({flag})")
+    sides = find_sides(folder)
+    folders = [path for path in (*sides["vis"], *sides["ir"]) if path.is_dir()]
+    if not (sides["vis"] and sides["ir"]):
+        found = ", ".join(path.name for path in folders) or "no such folders or file names"
+        raise InputError(
+            f"cannot pair the images in {folder} ({flag}): found {found}; expected {LAYOUTS}"
+        )
+    if len(folders) > len(PAIR):
+        twice = max((sides[role] for role in PAIR), key=len)
+        both = ", ".join(map(str, twice))
+        raise InputError(f"{both} ({flag}) are of one kind; give one of them")
+    if folders:
+        loose = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+        if loose:
+            warn(f"{folder}: left out {', '.join(sorted(loose))}, beside the folders of the pairs")
+        return find_pairs(folders, [flag] * len(PAIR), allow_unmatched, PAIR)
+    images = list_images(folder, flag)
+    if unnamed := [f.name for f in images if f not in sides["vis"] and f not in sides["ir"]]:
+        _leave_out(unnamed, images, f"{folder} ({flag})", allow_unmatched)
+    found = [_by_name([f for f in images if f in sides[role]], flag, role) for role in PAIR]
+    return _match(found, [f"{folder} ({flag})"] * len(PAIR), allow_unmatched)
+
+
+def _by_name(files: Iterable[Path], flag: str, role: str | None) -> dict[str, Path]:
+    names: dict[str, Path] = {}
+    for path in files:
+        other = names.setdefault(strip_mark(path.stem, role), path)
+        if other is not path:
+            raise InputError(f"{other} and {path.name} ({flag}) have the same name for pairing")
+    return names
+
+
+def _match(
+    sides: Sequence[dict[str, Path]], places: Sequence[str], allow_unmatched: bool | None
+) -> dict[str, tuple[Path, ...]]:
+    """Return the files that all sides have by name; `places` says where each side comes from."""
+    common = set.intersection(*(set(names) for names in sides))
+    for names, place in zip(sides, places, strict=True):
+        if lonely := sorted(path.name for name, path in names.items() if name not in common):
+            _leave_out(lonely, names, place, allow_unmatched)
     if not common:
-        raise InputError(f"no image of {folders[0]} has a partner in {folders[1]}")
-    return {name: tuple(names[name] for names in found) for name in sorted(common)}
+        raise InputError(f"no image of {places[0]} has a partner in {places[1]}")
+    return {name: tuple(names[name] for names in sides) for name in sorted(common)}
 
 
-def pairs_in(folder: Path) -> dict[str, tuple[Path, ...]]:
-    """Return the visible and infrared images in `vis/` and `ir/` of a folder."""
-    return find_pairs([folder / "vis", folder / "ir"], ["--vis", "--ir"])
+def _leave_out(
+    lonely: Sequence[str], images: Collection[object], place: str, allow_unmatched: bool | None
+) -> None:
+    """Warn of images without partner, or raise unless the user allows them."""
+    if allow_unmatched:
+        warn(f"{place}: left out {', '.join(lonely)} without partner (--allow_unmatched)")
+        return
+    way = "" if allow_unmatched is None else ", and --allow_unmatched leaves these out"
+    raise InputError(
+        f"{len(lonely)} of {len(images)} images in {place} have no partner, {lonely[0]} first; "
+        f"files pair by stem{way}"
+    )
 
 
 def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path, ...]]:
     """Return the exposures of each scene: of the folders in a folder, or of the folder itself.
 
     Raises:
-        InputError: no folder, no scene, or a scene with fewer than two exposures.
+        InputError: no folder, no scene, a scene with fewer than two exposures, or names that say
+            that the images are infrared and visible.
     """
     if not folder.is_dir():
         raise InputError(f"no folder {folder} ({flag})")
@@ -88,6 +156,8 @@ def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path
     inner = [f for f in inside if f.is_dir()]
     if inner and (images := [f.name for f in inside if f.suffix.lower() in SUFFIXES]):
         warn(f"{folder}: left out {', '.join(images)}, which no scene's folder holds")
+    for place in (folder, *inner):
+        _refuse_pairs(place, flag)
     scenes = {scene.name: tuple(list_images(scene, flag)) for scene in inner or [folder.resolve()]}
     for name, files in scenes.items():
         if len(files) < 2:
@@ -98,24 +168,15 @@ def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path
     return scenes
 
 
-def strip_mark(stem: str, flag: str) -> str:
-    """Return a stem without the mark of its modality: `VIS1`, `1_vis` and `1` give `1`."""
-    marks = MARKS.get(flag)
-    if marks is None:
-        return stem
-    start, end = rf"^(?:{marks})(?:[-_. ]+|(?=\d))", rf"(?:[-_. ]+|(?<=\d))(?:{marks})$"
-    bare = re.sub(start, "", stem, flags=re.IGNORECASE)
-    bare = bare if bare != stem else re.sub(end, "", stem, flags=re.IGNORECASE)
-    return bare or stem
-
-
-def _by_name(folder: Path, flag: str, mark: str) -> dict[str, Path]:
-    names: dict[str, Path] = {}
-    for path in list_images(folder, flag):
-        other = names.setdefault(strip_mark(path.stem, mark), path)
-        if other is not path:
-            raise InputError(f"{other} and {path.name} ({flag}) have the same name for pairing")
-    return names
+def _refuse_pairs(folder: Path, flag: str) -> None:
+    """Refuse infrared and visible images in the place of exposures."""
+    sides = find_sides(folder)
+    named = [*sides["vis"][:1], *sides["ir"][:1]]
+    if len(named) == len(PAIR) or any(path.is_dir() for path in named):
+        raise InputError(
+            f"{folder} ({flag}) seems to hold infrared and visible images, not exposures: it has "
+            f"{' and '.join(path.name for path in named)}; exposures need other names"
+        )
 
 
 def plan_jobs(
@@ -155,12 +216,17 @@ def check_outputs(jobs: Sequence[FusionJob], overwrite: bool) -> None:
             raise InputError(
                 f"{other.sources[0]} and {job.sources[0]} have the same result, {job.output}"
             )
+    for job in jobs:
+        for place in (job.output, *job.output.parents):
+            if place.is_symlink() and not place.exists():
+                raise InputError(f"--output: {place} is a symbolic link to itself or to nothing")
     existing = [job.output for job in jobs if job.output.exists()]
     if existing and not overwrite:
         raise InputError(
             f"{existing[0]} exists ({len(existing)} of {len(jobs)} results); "
             "--overwrite replaces them, another --output keeps them"
         )
+    sources = {source.resolve() for job in jobs for source in job.sources}
     for job in jobs:
-        if any(job.output.resolve() == source.resolve() for source in job.sources):
+        if job.output.resolve() in sources:
             raise InputError(f"--output {job.output} is one of the sources")

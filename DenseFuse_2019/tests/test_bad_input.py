@@ -97,7 +97,7 @@ def truncated(path: Path) -> bytes:
     return path.read_bytes()[: path.stat().st_size * 2 // 3]
 
 
-def spoil(folder: Path, kind: str) -> tuple[Path, str]:
+def spoil(folder: Path, kind: str, infrared: bool = False) -> tuple[Path, str]:
     """Write a file that is no sound image and return it with a part of the message."""
     folder.mkdir(exist_ok=True)
     path = folder / f"a.{'jpg' if kind == 'jpeg' else 'png'}"
@@ -110,7 +110,8 @@ def spoil(folder: Path, kind: str) -> tuple[Path, str]:
     if kind == "floats":
         path = path.with_suffix(".tif")
         path.write_bytes(cv2.imencode(".tif", picture(0)[..., 0].astype(np.float32))[1].tobytes())
-        return path, "holds float32 values"
+        values = "physical values" if infrared else "float32 values"
+        return path, f"holds {values}"
     path.write_bytes(b"" if kind == "empty" else b"a text under a wrong name\n")
     return path, "is empty (0 bytes)" if kind == "empty" else "is not an image"
 
@@ -121,7 +122,7 @@ KINDS = ("jpeg", "png", "empty", "text", "one pixel", "floats")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("source", ["ir", "vis"])
 def test_unsound_image(tmp_path: Path, fuse: Call, kind: str, source: str) -> None:
-    path, message = spoil(tmp_path / "bad", kind)
+    path, message = spoil(tmp_path / "bad", kind, source == "ir")
     good = put(tmp_path / "good.png", picture(0, channels=1))
     files = {"ir": good, "vis": good, source: path}
     output = tmp_path / "fused.png"
@@ -148,7 +149,7 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path, fuse: Call) -> None
     outcome = fuse(*flags)
     assert outcome.status == 1
     assert sorted(p.stem for p in (tmp_path / "out").iterdir()) == ["a", "c", "e"]
-    assert outcome.out.count("Output path: ") == 3
+    assert f"Output path: {tmp_path / 'out'} (3 images)" in outcome.out
     assert "b.png is empty" in outcome.err
     assert "sizes differ" in outcome.err
     assert "2 of 5 failed" in outcome.err
@@ -160,7 +161,7 @@ def test_coloured_infrared(tmp_path: Path, fuse: Call) -> None:
     flags = ["--ir", ir, "--vis", vis, "--output", tmp_path / "fused.png"]
     outcome = fuse(*flags)
     assert outcome.status == 1
-    assert f"{ir} is a coloured infrared image" in outcome.err
+    assert f"{ir} is a colored infrared image" in outcome.err
     assert "--ir_color luma" in outcome.err
     assert fuse(*flags, "--ir_color", "luma").status == 0
 

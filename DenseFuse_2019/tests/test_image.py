@@ -14,6 +14,7 @@ from utils.util_image import (
     from_unit,
     ir_range,
     list_images,
+    narrow_range,
     read_image,
     resize_to,
     scale_ir,
@@ -167,30 +168,40 @@ def test_coloured_infrared(tmp_path: Path) -> None:
     np.testing.assert_allclose(luma, colour @ [0.299, 0.587, 0.114], atol=0.5 + 1e-6)
 
 
-def test_infrared_ranges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_infrared_ranges(tmp_path: Path) -> None:
     pixels = np.arange(1000, 3001, dtype=np.uint16).reshape(3, -1)
     assert scale_ir(tmp_path / "ir.png", pixels, "full") is pixels
-    warning = capsys.readouterr().err
-    assert "ir.png" in warning
-    assert "3% of the 65536 levels" in warning
-    assert "--ir_range" in warning
+    assert narrow_range(pixels) == pytest.approx(1960 / 65535)  # 1 % is 1020, 99 % is 2980
     np.testing.assert_allclose(scale_ir(tmp_path, pixels, "minmax"), (pixels - 1000.0) / 2000)
-    spread = scale_ir(tmp_path, pixels, "percentile")  # 1 % is 1020, 99 % is 2980
+    spread = scale_ir(tmp_path, pixels, "percentile")
     np.testing.assert_allclose(spread, ((pixels - 1020.0) / 1960).clip(0, 1), atol=1e-6)
     fixed = scale_ir(tmp_path, pixels, "500:2500")
     np.testing.assert_allclose(fixed, ((pixels - 500.0) / 2000).clip(0, 1), atol=1e-6)
-    assert capsys.readouterr().err == ""
 
 
-def test_fourteen_bits_in_sixteen_are_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    frame = picture(0, channels=1, dtype=np.uint16) // 4
-    frame[frame > 16000] = 16000
-    scale_ir(tmp_path / "ir.png", frame, "full")
-    assert "24% of the 65536 levels" in capsys.readouterr().err
-    scale_ir(tmp_path / "ir.png", picture(0, channels=1, dtype=np.uint16), "full")
-    assert capsys.readouterr().err == ""
+def test_narrow_infrared_values() -> None:
+    frame = np.linspace(0, 16383, 64 * 64).reshape(64, 64).astype(np.uint16)  # 14 bits of 16
+    share = narrow_range(frame)
+    assert share is not None
+    assert share == pytest.approx(0.98 * 0.25, abs=1e-3)
+    frame[:2, :10] = 65535  # hot pixels do not hide it
+    assert narrow_range(frame) is not None
+    assert narrow_range(picture(0, channels=1, dtype=np.uint16)) is None
+
+
+def test_physical_values(tmp_path: Path) -> None:
+    celsius = np.linspace(-10, 30, 48, dtype=np.float32).reshape(6, 8)
+    path = put(tmp_path / "ir.tif", celsius)
+    read = read_image(path, physical=True)
+    np.testing.assert_array_equal(read, celsius)
+    np.testing.assert_allclose(scale_ir(path, read, "-10:30"), (celsius + 10) / 40, atol=1e-6)
+    with pytest.raises(InputError, match=r"ir\.tif holds physical values, -10 to 30; .*LO:HI"):
+        scale_ir(path, read, "full")
+    with pytest.raises(InputError, match="holds float32 values; convert it"):
+        read_image(path)
+    celsius[0, 0] = np.nan
+    with pytest.raises(InputError, match="holds 1 values that are not finite"):
+        read_image(put(path, celsius), physical=True)
 
 
 def test_empty_infrared_range(tmp_path: Path) -> None:

@@ -1,13 +1,10 @@
 # Identical copy: see check_copies.py; edit the source, run --fix.
 """Checkpoints and weights: written whole or not at all, read without running code from them."""
 
-import errno
-import os
 import pickle
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -16,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from utils.util_files import write_atomically
 from utils.utils import InputError
 
 UNREADABLE = (  # what readers raise on files that are not theirs
@@ -24,29 +22,6 @@ UNREADABLE = (  # what readers raise on files that are not theirs
 )
 LAST = "last.pth"
 BEST_WEIGHTS = "best.safetensors"
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside `path`, then put it in its place.
-
-    Raises:
-        OSError: the disk is full or the folder cannot be written; the message names the file,
-            and an earlier file of that name is untouched.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        reason = getattr(error, "strerror", None) or f"disk full? {str(error).splitlines()[0]}"
-        number = getattr(error, "errno", None) or errno.EIO
-        raise OSError(number, f"cannot write, no file was changed: {reason}", str(path)) from error
-    finally:
-        with suppress(OSError):  # gone, or never made
-            temporary.unlink()
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

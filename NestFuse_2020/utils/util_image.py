@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.util_checkpoint import write_atomically
 from utils.util_colour import LUMA
+from utils.util_files import write_atomically
 from utils.utils import InputError, warn
 
 Array = NDArray[Any]  # uint8, uint16, or float32 in [0, 1]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
+NARROW = 0.25  # share of the range
 JUNK = ("thumbs.db", "desktop.ini")  # besides every hidden file
 
 
@@ -41,13 +42,18 @@ def list_images(folder: Path, flag: str) -> list[Path]:
     return images
 
 
-def read_image(path: Path) -> Array:
+def read_image(path: Path, physical: bool = False) -> Array:
     """Read an 8- or 16-bit image as (H, W) or (H, W, 3) in R, G, B order.
 
     The orientation in EXIF is applied and an alpha channel dropped.
 
+    Args:
+        path: The file.
+        physical: Also take floating-point values of any unit, which come as float32.
+
     Raises:
-        InputError: absent, empty, cut short, not an image, or one pixel wide or high.
+        InputError: absent, empty, cut short, not an image, one pixel wide or high, or with values
+            that are neither of 8 or 16 bits nor finite and `physical`.
     """
     if not path.is_file():
         raise InputError(f"no such file: {path}")
@@ -63,7 +69,11 @@ def read_image(path: Path) -> Array:
         raise InputError(f"{path} cannot be decoded: {error.err}") from error
     if pixels is None:
         raise InputError(f"{path} is not an image that can be decoded ({len(data)} bytes)")
-    if pixels.dtype not in (np.uint8, np.uint16):
+    if physical and pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32)
+        if unusable := int(pixels.size - np.isfinite(pixels).sum()):
+            raise InputError(f"{path} holds {unusable} values that are not finite numbers")
+    elif pixels.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path} holds {pixels.dtype} values; convert it to 8 or 16 bits")
     if min(pixels.shape[:2]) < 2:
         height, width = pixels.shape[:2]
@@ -84,8 +94,13 @@ def _is_cut_short(data: bytes) -> bool:
     return False
 
 
-def write_image(path: Path, pixels: Array) -> None:
+def write_image(path: Path, pixels: Array, replace: bool = True) -> None:
     """Write (H, W) or (H, W, 3) R, G, B values of 8 or 16 bits, whole or not at all.
+
+    Args:
+        path: Where to write; the suffix decides the format.
+        pixels: uint8 or uint16.
+        replace: Whether a file that is there by then may be replaced.
 
     Raises:
         InputError: the format is unknown or cannot hold 16 bits.
@@ -98,16 +113,16 @@ def write_image(path: Path, pixels: Array) -> None:
         raise InputError(f"{path} cannot hold 16 bits; let --output end in .png or .tif")
     ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     encoded = cv2.imencode(suffix, ordered)[1]
-    write_atomically(path, lambda file: file.write(encoded.data))
+    write_atomically(path, lambda file: file.write(encoded.data), replace)
 
 
 def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
     """Return an infrared image's single channel.
 
-    Equal channels are one channel; with `ir_color="luma"` a coloured image gives its luma.
+    Equal channels are one channel; with `ir_color="luma"` a colored image gives its luma.
 
     Raises:
-        InputError: coloured, and `ir_color` is `error`.
+        InputError: colored, and `ir_color` is `error`.
     """
     if pixels.ndim == 2:
         return pixels
@@ -115,10 +130,11 @@ def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
         return np.ascontiguousarray(pixels[..., 0])
     if ir_color != "luma":
         raise InputError(
-            f"{path} is a coloured infrared image (a false-colour palette?); give the gray one, "
+            f"{path} is a colored infrared image (a false-colour palette?); give the gray one, "
             "or take its luma with --ir_color luma"
         )
-    return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
+    gray = pixels @ np.array(LUMA)
+    return (gray if pixels.dtype == np.float32 else np.rint(gray)).astype(pixels.dtype)
 
 
 def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
@@ -126,7 +142,7 @@ def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
 
     Args:
         path: For messages.
-        pixels: (H, W), 8 or 16 bits.
+        pixels: (H, W), 8 or 16 bits, or float32 in any unit.
         spec: `full` (the container's range, values stay as they are), `minmax`, `percentile` (1 to
             99) or `LO:HI` in the file's own values.
 
@@ -134,10 +150,14 @@ def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
         `pixels` for `full`, else float32 in [0, 1], clipped.
 
     Raises:
-        InputError: the range holds no values.
+        InputError: the range holds no values, or `full` for physical values.
     """
+    if spec == "full" and pixels.dtype == np.float32:
+        raise InputError(
+            f"{path} holds physical values, {pixels.min():g} to {pixels.max():g}; say which of "
+            "them become 0 to 1 with --ir_range LO:HI, or take --ir_range percentile"
+        )
     if spec == "full":
-        _warn_if_narrow(path, pixels)
         return pixels
     if spec == "minmax":
         low, high = float(pixels.min()), float(pixels.max())
@@ -151,14 +171,17 @@ def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
     return scaled.clip(0, 1)
 
 
-def _warn_if_narrow(path: Path, pixels: Array) -> None:
-    levels = int(np.iinfo(pixels.dtype).max) + 1
-    share = (int(pixels.max()) - int(pixels.min())) / (levels - 1)
-    if share < 0.25:
-        warn(
-            f"{path}: infrared values fill {share:.0%} of the {levels} levels; "
-            "--ir_range minmax or percentile spreads them"
-        )
+def narrow_range(pixels: Array) -> float | None:
+    """Return the share of the container's range that most values fill, if that is under a quarter.
+
+    One percent of the values on either side does not count, so that a few hot or dead pixels do
+    not hide a dark image.
+    """
+    if pixels.dtype == np.float32:
+        return None
+    low, high = np.percentile(pixels, (1, 99))
+    share = float(high - low) / float(np.iinfo(pixels.dtype).max)
+    return share if share < NARROW else None
 
 
 def ir_range(text: str) -> str:

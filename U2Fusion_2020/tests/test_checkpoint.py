@@ -23,8 +23,8 @@ from utils.util_checkpoint import (
     restore_random_states,
     save_checkpoint,
     save_weights,
-    write_atomically,
 )
+from utils.util_files import write_atomically
 from utils.utils import InputError
 
 

@@ -13,7 +13,7 @@ from configs import parse_args
 from tests.helpers import get, picture, put, put_pair, put_photos
 from tests.method import put_set
 from tests.scenes import put_couple, put_scene, put_scenes
-from utils.util_dataset import FOLDERS, PatchDataset, find_task_scenes, split_task
+from utils.util_dataset import FOLDERS, TASKS, PatchDataset, find_task_scenes, split_task
 from utils.util_focus import Photograph
 from utils.util_scenes import Scene
 from utils.utils import InputError
@@ -36,6 +36,7 @@ def stems(scenes: Sequence[Scene]) -> list[list[str]]:
 
 
 NAMES = [(task, *pair) for task, kinds in FOLDERS.items() for pair in zip(*kinds, strict=False)]
+NAMES += [("ivif", "vis", "ir"), ("ivif", "rgb", "thermal"), ("ivif", "vis_images", "inf_images")]
 
 
 @pytest.mark.parametrize(("task", "first", "second"), NAMES)
@@ -82,13 +83,16 @@ def test_photographs_for_pairs_to_be_made(tmp_path: Path) -> None:
 def test_no_such_layout(tmp_path: Path) -> None:
     put_pair(tmp_path / "set", "a")
     (tmp_path / "empty").mkdir()
-    expected = {"mff": "near/<stem>.png and far/<stem>.png", "ivif": "vis/<stem>.png and ir/"}
+    expected = {
+        "mff": "near/<stem>.png and far/<stem>.png",
+        "ivif": "ir/<name>.png with vis/",
+    }
     for task, folder in (("mff", tmp_path / "set"), ("ivif", tmp_path / "empty")):
         with pytest.raises(InputError) as caught:
             find(task, folder, flag=f"--{task}_path")
-        assert f"no {task} pairs in {folder} (--{task}_path); expected " in str(caught.value)
+        assert f"{folder} (--{task}_path)" in str(caught.value)
         assert expected[task] in str(caught.value)
-    for task in FOLDERS:
+    for task in TASKS:
         for absent in (tmp_path / "absent", tmp_path / "set" / "vis" / "a.png"):
             with pytest.raises(InputError, match=rf"no folder {absent} \(--image_path\)"):
                 find(task, absent)
@@ -107,7 +111,8 @@ def test_two_folders_of_one_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize("task", ["ivif", "mef", "mff"])
 def test_an_image_without_partner(tmp_path: Path, task: str) -> None:
     """The message names flags of the training, not those of fusing."""
-    first, second = (tmp_path / FOLDERS[task][kind][0] for kind in (0, 1))
+    names = FOLDERS.get(task, (["vis"], ["ir"]))
+    first, second = (tmp_path / names[kind][0] for kind in (0, 1))
     for folder in (first, second):
         put(folder / "a.png", picture(0))
     put(second / "lonely.png", picture(0))

@@ -13,23 +13,19 @@ from torch.utils.data import Dataset
 from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
 from utils.util_focus import Photograph
 from utils.util_image import SUFFIXES, list_images
-from utils.util_pairs import find_pairs, find_scenes
+from utils.util_names import folder_role
+from utils.util_pairs import PAIR, find_pairs, find_scenes, pairs_in
 from utils.util_scenes import Scene, read_scenes
 from utils.utils import InputError, hold_out
 
 TASKS = ("ivif", "mef", "mff")
-# The usual names of the two folders of a set, in lower case.
+# The usual names of the two folders of a set, in lower case; util_names.py has those of ivif.
 FOLDERS = {
-    "ivif": (
-        ("vis", "vi", "visible", "rgb", "crop_lr_visible", "crop_hr_visible"),
-        ("ir", "inf", "infrared", "thermal", "lwir", "cropinfrared"),
-    ),
     "mef": (("under", "ue", "low"), ("over", "oe", "high")),
     "mff": (("near", "sourcea", "a"), ("far", "sourceb", "b")),
 }
-STEM_MARKS = {"ivif": ["--vis", "--ir"]}  # stems may carry the marks of these flags
 LAYOUTS = {
-    "ivif": "vis/<stem>.png and ir/<stem>.png",
+    "ivif": "vis/<stem>.png and ir/<stem>.png, or another layout of pairs",
     "mef": "under/<stem>.png and over/<stem>.png, or a folder of exposures for each scene",
     "mff": "near/<stem>.png and far/<stem>.png, or photographs to make pairs of",
 }
@@ -139,6 +135,8 @@ def _find_files(task: str, folder: Path, flag: str) -> tuple[Files, type[Scene]]
     """Return the files of a set, scene by scene, and what to make of them."""
     if not folder.is_dir():
         raise InputError(f"no folder {folder} ({flag})")
+    if task == "ivif":
+        return list(pairs_in(folder, flag).values()), Scene
     inside = sorted(folder.iterdir())
     if couple := _couple(task, [f for f in inside if f.is_dir()], flag):
         return _paired(task, couple, flag), Scene
@@ -151,7 +149,10 @@ def _find_files(task: str, folder: Path, flag: str) -> tuple[Files, type[Scene]]
 
 def _couple(task: str, folders: Sequence[Path], flag: str) -> list[Path] | None:
     """Return the two folders of a task's pairs, if they are among these."""
-    named = [[f for f in folders if f.name.lower() in names] for names in FOLDERS[task]]
+    if task == "ivif":
+        named = [[f for f in folders if folder_role(f.name) == role] for role in PAIR]
+    else:
+        named = [[f for f in folders if f.name.lower() in names] for names in FOLDERS[task]]
     for found in named:
         if len(found) > 1:
             both = ", ".join(map(str, found))
@@ -160,7 +161,8 @@ def _couple(task: str, folders: Sequence[Path], flag: str) -> list[Path] | None:
 
 
 def _paired(task: str, couple: Sequence[Path], flag: str) -> Files:
-    return list(find_pairs(couple, [flag] * 2, None, STEM_MARKS.get(task)).values())
+    roles = PAIR if task == "ivif" else None
+    return list(find_pairs(couple, [flag] * 2, None, roles).values())
 
 
 def split_task(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -14,17 +13,11 @@ import cv2
 import numpy as np
 
 from public_sets.catalogue import IMAGES, DataError, DataSet
+from public_sets.names import LAYOUTS, file_role, folder_role, strip_mark
 
-ROLES = {
-    "ir": ("ir", "infrared", "thermal", "cropinfrared", "lwir"),
-    "vis": ("vi", "vis", "visible", "rgb", "crop_lr_visible"),
-    "labels": ("label", "labels", "segmentation_labels", "mask", "masks"),
-}
-ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
+LABELS = ("label", "labels", "segmentation_labels", "mask", "masks")
 SKIPPED = ("detection", "crop_hr_visible")
 DONE = {None: "copied", "move": "moved"}
-PREFIX = re.compile(r"^(ir|vis|vi)(?:[_\-]|(?=\d))(.+)$", re.IGNORECASE)
-SUFFIX = re.compile(r"^(.+)[_\-](ir|vis|vi)$", re.IGNORECASE)
 
 
 @dataclass
@@ -95,13 +88,12 @@ def images_in(folder: Path) -> list[Path]:
 def role_of(path: Path, folder: Path) -> tuple[str, str] | None:
     """Return (role, stem) by the nearest telling folder, else by the file's name."""
     for part in reversed(path.relative_to(folder).parts[:-1]):
-        if role := ROLE_OF.get(part.lower()):
-            return role, path.stem
-    if match := PREFIX.match(path.stem):
-        return ROLE_OF[match[1].lower()], match[2]
-    if match := SUFFIX.match(path.stem):
-        return ROLE_OF[match[2].lower()], match[1]
-    return None
+        if part.lower() in LABELS:
+            return "labels", path.stem
+        if role := folder_role(part):
+            return role, strip_mark(path.stem, role)
+    role = file_role(path.stem)
+    return (role, strip_mark(path.stem, role)) if role else None
 
 
 def _split_four(path: Path, output: Path, placer: Placer) -> None:
@@ -128,8 +120,7 @@ def _pairs(item: DataSet, source: Path, output: Path, placer: Placer) -> list[st
             stems[role].add(stem)
     if not stems["ir"] or not stems["vis"]:
         raise DataError(
-            f"no ir/ and vis/ images in {source} (--source); understood are folders named "
-            f"{', '.join(ROLES['ir'] + ROLES['vis'])}, files named IR_x/VIS_x or x_ir/x_vis, "
+            f"no infrared and visible images in {source} (--source); understood are {LAYOUTS}; "
             "and images/ of 4 channels"
         )
     for split in item.counts:

@@ -206,7 +206,7 @@ def test_errors_are_one_message_and_status_1(tmp_path: Path) -> None:
     for more, text in (
         ([], "figshare"),
         (["--source", str(tmp_path / "none")], "is not a folder (--source)"),
-        (["--source", str(tmp_path)], "no ir/ and vis/ images"),
+        (["--source", str(tmp_path)], "no infrared and visible images"),
     ):
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
         assert done.returncode == 1
