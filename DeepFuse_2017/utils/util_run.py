@@ -20,7 +20,15 @@ from utils.util_device import (
     set_threads,
 )
 from utils.util_flags import FlagParser
-from utils.util_train import Losses, Pictures, Training, build_scheduler, fit, restore
+from utils.util_train import (
+    Losses,
+    Pictures,
+    Training,
+    build_scheduler,
+    fit,
+    restore,
+    validation_loader,
+)
 from utils.utils import (
     check_same_settings,
     find_checkpoint,
@@ -97,11 +105,13 @@ def prepare_training(
     workers = {"num_workers": args.num_workers, "persistent_workers": args.num_workers > 0}
     train_loader = DataLoader(train_set, args.batch_size, shuffle=True, **workers)
     accelerator.print("Training data ready...")
+    if val_set:
+        accelerator.print("Validation data ready...")
     model = model.to(memory_format=memory_format(accelerator.device))
     accelerator.print("initialize network with normal type")
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
     model, optimizer, train_loader = accelerator.prepare(model, optimizer, train_loader)
-    val_loader = accelerator.prepare(DataLoader(val_set, args.batch_size)) if val_set else None
+    val_loader = validation_loader(accelerator, val_set, args.batch_size) if val_set else None
     scheduler = build_scheduler(optimizer.optimizer, len(train_loader), args)
     accelerator.print("Network and optimizer ready...")
     return Training(

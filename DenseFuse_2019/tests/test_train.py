@@ -45,13 +45,17 @@ def test_documented_output_and_files(tmp_path: Path, photos: Path) -> None:
     [run] = runs_of(method)
     rule = "==================hyper-parameters=================="
     expected = [
-        *(rule, "----------data----------", f"image_path: [PosixPath('{photos}')]"),
+        *(rule, "----------data----------", f"image_path: {photos}"),
         *("gray_images: True", f"train_num: {DEFAULTS['train_num']}"),
         "----------training----------",
         *("device: cpu", "batch_size: 2", "num_epochs: 2", "num_workers: 0"),
         *("learning rate: 0.0001", "resume_path: None", rule),
         *("Device ready: cpu, processes: 1", "Loaded 6 images (5 to train on, 1 to validate on)"),
-        *("Training data ready...", "initialize network with normal type"),
+        *(
+            "Training data ready...",
+            "Validation data ready...",
+            "initialize network with normal type",
+        ),
         *("Network and optimizer ready...", f"TensorBoard ready, folder: {run / 'logs'}"),
         "Finished Training",
     ]
@@ -59,9 +63,11 @@ def test_documented_output_and_files(tmp_path: Path, photos: Path) -> None:
     for line in expected:
         assert line in lines, f"{line!r} is absent or late in\n{done.stdout}"
     assert re.fullmatch(r"Training time: \d+\.\d\d seconds", next(lines))
-    assert re.fullmatch(r"Best loss: \d+\.\d{6}", next(lines))
-    bar = r"Epoch \[2/2\]: 100%\|.*\| 3/3 \[.*, pixel_loss=\d+\.\d{4}, ssim_loss=\d+\.\d{4}, lr=0"
-    assert re.search(bar + r"\.000090\]", done.stderr)
+    assert re.fullmatch(r"Best val loss: \d+\.\d{6}", next(lines))
+    assert re.search(r"Epoch \[2/2\]: 100%\|.*\| 3/3 ", done.stderr)
+    for name in ("loss", "pixel_loss", "ssim_loss"):
+        assert re.search(rf", {name}=[\d.e+-]+, ", done.stderr)
+    assert ", lr=9e-5]" in done.stderr
     assert re.fullmatch(r"train_\d\d-\d\d_\d\d-\d\d", run.name)
     names = sorted(p.name for p in (run / "checkpoints").iterdir())
     assert {"best.safetensors", "last.pth"} < set(names)

@@ -89,6 +89,11 @@ class TypedInt(argparse.Action):
         setattr(namespace, f"{self.dest}_typed", True)
 
 
+def optional_path(text: str) -> Path | None:
+    """Return a path, or None for the word `None`, as banners print it (an argparse type)."""
+    return None if text == "None" else Path(text)
+
+
 def positive_int(text: str) -> int:
     """Return a whole number of at least 1 (an argparse type)."""
     value = int(text)
@@ -181,7 +186,7 @@ def add_training_flags(
     )
     training.add_argument(
         "--resume_path",
-        type=Path,
+        type=optional_path,
         default=None,
         help="a run's folder or checkpoint to go on with, or weights to start a new run from",
     )

@@ -165,9 +165,9 @@ def test_a_checkpoint_elsewhere_goes_on_in_a_new_run(tmp_path: Path, train: Call
 
 
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
-    data = put_photos(tmp_path / "photos", 12)
+    data = put_photos(tmp_path / "photos", 11)  # 8 to train on, 3 to validate on: unequal shares
     flags = ["--image_path", data, *SMALL, "--sampling", "crop", "--flip"]
-    flags += ["--val_fraction", 0.34, "--lr", 1e-4, "--device", "cpu", "--threads", 1]
+    flags += ["--val_fraction", 0.27, "--lr", 1e-4, "--device", "cpu", "--threads", 1]
     assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
     [single] = runs_of(tmp_path)
 
@@ -186,8 +186,50 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Cal
     assert runs_of(method) == [run]
     assert len(list((run / "logs").iterdir())) == 2  # one writer at each start
 
+    outcome = train(*flags, "--num_epochs", 3, "--resume_path", run)
+    assert outcome.status == 1
+    assert "a run of 2 steps per epoch, and now there are 4, with 1 processes" in outcome.err
+
     for name in ("loss/train", "loss/val", "pixel_loss/train", "ssim_loss/train"):
         assert scalars(run, name) == pytest.approx(scalars(single, name), rel=1e-4)
     for name, value in weights_of(single).items():
         off = (weights_of(run)[name] - value).abs() > 2e-5 + 1e-3 * value.abs()
         assert off.float().mean() <= 1e-5  # none, but where Adam follows the sign of nearly nothing
+
+
+def test_another_number_of_processes_under_a_constant_rate(tmp_path: Path, train: Call) -> None:
+    data = put_photos(tmp_path / "photos", 4)
+    flags = ("--image_path", data, *QUICK, "--lr_schedule", "constant")
+    assert train(*flags, "--num_epochs", 1).status == 0
+    [run] = runs_of(tmp_path)
+    path = run / "checkpoints" / "last.pth"
+    state = torch.load(path, weights_only=True)
+    torch.save({**state, "steps_per_epoch": state["steps_per_epoch"] + 1}, path)
+    assert train(*flags, "--num_epochs", 2, "--resume_path", run).status == 0
+
+
+def test_the_best_loss_is_resumed(tmp_path: Path, train: Call) -> None:
+    data = put_photos(tmp_path / "photos", 4)
+    flags = ("--image_path", data, *QUICK)
+    assert train(*flags, "--num_epochs", 1).status == 0
+    [run] = runs_of(tmp_path)
+    folder = run / "checkpoints"
+    state = torch.load(folder / "last.pth", weights_only=True)
+    torch.save({**state, "best_loss": 0.0}, folder / "last.pth")
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    outcome = train(*flags, "--num_epochs", 2, "--resume_path", run)
+    assert outcome.status == 0
+    assert "Best val loss: 0.000000" in outcome.out
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert {name for name in after if after[name] != before.get(name)} == {"last.pth"}
+
+
+def test_several_cpu_processes_by_accelerate_launch(
+    tmp_path: Path, train: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = put_photos(tmp_path / "photos", 4)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")  # as `accelerate launch --cpu` sets them
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    outcome = train("--image_path", data, *QUICK, "--num_epochs", 1)
+    assert outcome.status == 1
+    assert "start several with torchrun --nproc_per_node N" in outcome.err

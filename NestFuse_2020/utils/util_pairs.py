@@ -87,9 +87,9 @@ def pairs_in(
     sides = find_sides(folder)
     folders = [path for path in (*sides["vis"], *sides["ir"]) if path.is_dir()]
     if not (sides["vis"] and sides["ir"]):
-        found = ", ".join(path.name for path in folders) or "no such folders or file names"
+        names = ", ".join(path.name for path in folders) or "no such folders or file names"
         raise InputError(
-            f"cannot pair the images in {folder} ({flag}): found {found}; expected {LAYOUTS}"
+            f"cannot pair the images in {folder} ({flag}): found {names}; expected {LAYOUTS}"
         )
     if len(folders) > len(PAIR):
         twice = max((sides[role] for role in PAIR), key=len)

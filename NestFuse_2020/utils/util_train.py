@@ -16,9 +16,11 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import find_batch_size, gather_object, send_to_device
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import DataLoader, Dataset, Subset
 from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid
 from tqdm import tqdm
@@ -120,25 +122,40 @@ def train_one_epoch(training: Training, epoch: int) -> dict[str, float]:
         t.scheduler.step()
         for name, value in values.items():
             sums[name] = sums.get(name, 0.0) + value
-        shown = {name: f"{value:.4f}" for name, value in values.items() if name != "loss"}
-        bar.set_postfix({**(shown or {"loss": f"{values['loss']:.4f}"}), "lr": f"{lr:.6f}"})
+        bar.set_postfix({**values, "lr": lr})  # to three digits
     return _mean_over_processes(t.accelerator, sums, len(t.train_loader))
+
+
+def validation_loader(
+    accelerator: Accelerator, val_set: Dataset[Any], batch_size: int
+) -> DataLoader[Any]:
+    """Return this process's share of the validation set; no sample is in two shares."""
+    own = range(accelerator.process_index, len(val_set), accelerator.num_processes)  # type: ignore[arg-type]
+    return DataLoader(Subset(val_set, own), batch_size)
 
 
 @torch.no_grad()
 def validate(training: Training) -> dict[str, float]:
-    """Return the means of the losses over the validation set, empty without one."""
+    """Return the means of the losses over the validation set, empty without one.
+
+    Each sample counts once, so that the means depend neither on the number of processes nor, but
+    for rounding, on the batch size.
+    """
     t = training
     if t.val_loader is None:
         return {}
-    t.model.eval()
+    model = t.accelerator.unwrap_model(t.model).eval()
     sums: dict[str, float] = {}
+    count = 0
     for batch in t.val_loader:
-        t.example = batch
-        losses = t.compute_losses(t.model, batch)
-        for name, value in _floats(losses).items():
-            sums[name] = sums.get(name, 0.0) + value
-    return _mean_over_processes(t.accelerator, sums, len(t.val_loader))
+        t.example = send_to_device(batch, t.accelerator.device)
+        size = find_batch_size(batch)
+        for name, value in _floats(t.compute_losses(model, t.example)).items():
+            sums[name] = sums.get(name, 0.0) + size * value
+        count += size
+    shares = gather_object([(sums, count)])  # of every process; the first has samples
+    total = sum(size for _, size in shares)
+    return {name: sum(part.get(name, 0.0) for part, _ in shares) / total for name in shares[0][0]}
 
 
 def fit(training: Training) -> float:
@@ -173,7 +190,8 @@ def fit(training: Training) -> float:
             writer.close()
     t.accelerator.print("Finished Training")
     t.accelerator.print(f"Training time: {time.monotonic() - start:.2f} seconds")
-    t.accelerator.print(f"Best loss: {t.best_loss:.6f}")
+    best = "Best val loss" if t.val_loader else "Best loss"
+    t.accelerator.print(f"{best}: {t.best_loss:.6f}")
     return t.best_loss
 
 
@@ -192,6 +210,7 @@ def state_of(training: Training) -> dict[str, Any]:
         "optimizer": t.optimizer.state_dict(),
         "scheduler": t.scheduler.state_dict(),
         "next_epoch": t.next_epoch,
+        "steps_per_epoch": len(t.train_loader),
         "best_loss": t.best_loss,
         "random_states": random_states(),
         "arguments": t.arguments,
@@ -200,8 +219,21 @@ def state_of(training: Training) -> dict[str, Any]:
 
 
 def restore(training: Training, state: Mapping[str, Any]) -> None:
-    """Put a run's checkpoint back: the inverse of `state_of`."""
+    """Put a run's checkpoint back: the inverse of `state_of`.
+
+    Raises:
+        InputError: another number of processes makes another number of steps, which would bend
+            the schedule of the learning rate.
+    """
     t = training
+    steps, now = state.get("steps_per_epoch", len(t.train_loader)), len(t.train_loader)
+    fixed = t.arguments.get("lr_schedule") == "constant" and not t.arguments.get("warmup_steps")
+    if steps != now and not fixed:
+        raise InputError(
+            f"--resume_path goes on with a run of {steps} steps per epoch, and now there are "
+            f"{now}, with {t.accelerator.num_processes} processes; its learning rate follows the "
+            "steps: start as many processes as before"
+        )
     t.accelerator.unwrap_model(t.model).load_state_dict(state["model"])
     t.optimizer.load_state_dict(state["optimizer"])
     t.scheduler.load_state_dict(state["scheduler"])

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from utils.util_files import clear_leftovers, write_atomically
+
 FREE_ON_RESUME = {
     "resume_path",
     "num_epochs",
@@ -102,8 +104,13 @@ def print_banner(parser: argparse.ArgumentParser, args: argparse.Namespace) -> N
         if names:
             print(f"----------{group.title}----------")
         for name in names:
-            print(f"{LABELS.get(name, name)}: {getattr(args, name)}")
+            print(f"{LABELS.get(name, name)}: {_as_text(getattr(args, name))}")
     print("==================hyper-parameters==================")
+
+
+def _as_text(value: Any) -> str:
+    """Return a flag's value as one would type it."""
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def make_run_folder(root: Path) -> Path:
@@ -170,16 +177,20 @@ def git_revision() -> str:
 def open_run(run: Path | None, root: Path, args: argparse.Namespace) -> Path:
     """Return `run`, or a new folder below `root`, with `args.json` in it.
 
-    That file holds the arguments, the git revision and the versions that were used.
+    That file holds the arguments, the git revision and the versions that were used. Temporary
+    files of a process that was killed are deleted.
     """
     run = run or make_run_folder(root)
+    for folder in (run, run / "checkpoints"):
+        clear_leftovers(folder)
     about = {
         "arguments": plain_arguments(args),
         "git_revision": git_revision(),
         "python": sys.version.split()[0],
         "torch": str(torch.__version__),
     }
-    (run / "args.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(about, indent=2) + "\n"
+    write_atomically(run / "args.json", lambda file: file.write(text.encode()))
     print(f"TensorBoard ready, folder: {run / 'logs'}")
     print(f"Watch the training with: tensorboard --logdir={root}")
     return run

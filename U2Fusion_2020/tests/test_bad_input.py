@@ -52,9 +52,9 @@ def test_missing_or_empty_folder(tmp_path: Path, fuse: Call, train: Call, make: 
     ):
         assert outcome.status == 1
         assert f"error: no {'image in' if make else 'folder'} {nothing} ({flag})" in outcome.err
-    for task in ("ivif", "mff"):
+    for task, message in (("ivif", "cannot pair the images in"), ("mff", "no mff pairs in")):
         outcome = train("--tasks", task, f"--{task}_path", nothing, *tiny())
-        found = f"no {task} pairs in" if make else "no folder"
+        found = message if make else "no folder"
         assert f"error: {found} {nothing} (--{task}_path)" in outcome.err
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "out").exists()
