@@ -27,6 +27,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "tests/helpers.py": SHARED,
     "tests/scenes.py": EXPOSURES,
     "tests/test_align.py": SHARED,
+    "tests/test_arrays.py": SHARED,
     "tests/test_bad_input.py": AUTO_ENCODERS,
     "tests/test_checkpoint.py": SHARED,
     "tests/test_colour.py": SHARED,

@@ -13,7 +13,7 @@ from utils.util_colour import LUMA
 from utils.util_files import write_atomically
 from utils.utils import InputError, warn
 
-Array = NDArray[Any]  # uint8, uint16, or float32 in [0, 1]
+Array = NDArray[Any]  # uint8, uint16, or floating point in [0, 1]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
@@ -208,14 +208,14 @@ def resize_to(pixels: Array, height: int, width: int) -> Array:
 
 def to_unit(pixels: Array) -> NDArray[np.float32]:
     """Return values as float32 in [0, 1]; 8 and 16 bits are divided by 255 and 65,535."""
-    if pixels.dtype == np.float32:
-        return pixels
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32, copy=False)
     return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> Array:
-    """Clip to [0, 1] and round to the levels of `dtype`; float32 is only clipped."""
+    """Clip to [0, 1] and round to the levels of `dtype`; floating point is only clipped."""
     clipped = values.clip(0, 1)
-    if dtype == np.float32:
-        return clipped
+    if dtype.kind == "f":
+        return clipped.astype(dtype, copy=False)
     return np.rint(clipped * np.float32(np.iinfo(dtype).max)).astype(dtype)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from utils.util_colour import luma, recolour
-from utils.util_device import memory_format
+from utils.util_device import keep_freed_memory, memory_format
 from utils.util_image import Array, from_unit, to_unit
 from utils.utils import InputError
 
@@ -94,6 +94,7 @@ class TiledFusion(ABC):
         color: bool = True,
         stretch: str = "none",
     ) -> None:
+        keep_freed_memory()
         self.device = device
         self.channels = channels
         self.halo = _round_up(halo, self.stride)
@@ -114,21 +115,28 @@ class TiledFusion(ABC):
     def fuse(self, sources: Sequence[Array]) -> Array:
         """Fuse two or more registered images.
 
+        The visible image comes first, the infrared image second. What infrared values mean is
+        settled before: `util_image.scale_ir` maps them to [0, 1], as `--ir_range` does.
+
         Args:
-            sources: (H, W) or (H, W, 3) R, G, B; uint8, uint16, or float32 in [0, 1].
+            sources: Arrays of one size, (H, W) or (H, W, 3) with channels in the order R, G, B;
+                uint8 (0-255), uint16 (0-65,535), or floating point in [0, 1]. They may differ in
+                type.
 
         Returns:
-            (H, W), or (H, W, 3) if a source has colour (or the network is RGB) and colour is
-            wanted, in the type of the first source, clipped.
+            (H, W), or (H, W, 3) if a source has color (or the network is RGB) and color is
+            wanted, in the type of the first source, clipped to its range.
 
         Raises:
-            InputError: fewer than two sources, unequal sizes, or a side of one pixel.
+            InputError: fewer than two sources, unequal sizes, a side of one pixel, an alpha
+                channel, another type, or floating-point values outside [0, 1].
         """
         _check(sources)
         height, width = sources[0].shape[:2]
         if min(height, width) < self.min_side:
             below, right = (max(0, self.min_side - side) for side in (height, width))
-            return self.fuse([_mirror(s, below, right) for s in sources])[:height, :width]
+            mirrored = [_mirror(source, below, right) for source in sources]
+            return TiledFusion.fuse(self, mirrored)[:height, :width]  # not what overrides it, twice
         fuse_planes = self.fuser(sources)
         low, high = 0.0, 1.0
         if self.stretch == "minmax":
@@ -192,9 +200,30 @@ def _mirror(pixels: Array, below: int, right: int) -> Array:
 def _check(sources: Sequence[Array]) -> None:
     if len(sources) < 2:
         raise InputError(f"{len(sources)} source to fuse, at least 2 are needed")
+    for number, source in enumerate(sources, 1):
+        _check_values(f"source {number} of {len(sources)}", source)
     sizes = {source.shape[:2] for source in sources}
     if len(sizes) > 1:
         found = ", ".join(f"{width}x{height}" for height, width in sorted(sizes))
         raise InputError(f"sources differ in size ({found}); they must be registered")
     if min(sources[0].shape[:2]) < 2:
         raise InputError("a side of one pixel cannot be fused; at least 2 are needed")
+
+
+def _check_values(name: str, source: Array) -> None:
+    if not isinstance(source, np.ndarray):
+        raise InputError(f"{name} is a {type(source).__name__}; give a NumPy array")
+    if source.ndim not in (2, 3) or (source.ndim == 3 and source.shape[2] != 3):
+        alpha = " (drop the alpha channel)" if source.ndim == 3 and source.shape[2] == 4 else ""
+        raise InputError(f"{name} has shape {source.shape}; give (H, W) or (H, W, 3){alpha}")
+    if source.dtype.kind == "f":
+        low, high = (source.min(), source.max()) if source.size else (0, 0)
+        if not (low >= 0 and high <= 1):  # neither is true of NaN
+            raise InputError(
+                f"{name} holds {source.dtype} values from {low:g} to {high:g}; floating-point "
+                "values must be in [0, 1]: divide them by their full range first"
+            )
+    elif source.dtype not in (np.uint8, np.uint16):
+        raise InputError(
+            f"{name} holds {source.dtype} values; give uint8, uint16, or floating point in [0, 1]"
+        )
