@@ -8,7 +8,7 @@ import pytest
 import run_fusion
 from models.fusion_strategy import STRATEGIES
 from tests.conftest import Call
-from tests.helpers import get, picture, put, put_pair, run_script
+from tests.helpers import get, picture, put, put_layouts, put_pair, run_script
 from utils.util_fusion import ImageFusion
 
 COLOURS = ("--color", "--gray", "--rgb_mode")
@@ -69,6 +69,17 @@ def test_without_arguments_the_demo_pairs_any_number_of_times(
     put_pair(tmp_path / "Road", "b")
     assert fuse().status == 0
     assert (tmp_path / "Road_fusion" / "b.png").is_file()
+
+
+def test_the_users_sets_in_every_layout(
+    tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for folder in put_layouts(tmp_path):
+        monkeypatch.setattr(run_fusion, "USER_SETS", {folder: folder / "fused"})
+        assert fuse().status == 0
+        results.append((folder / "fused" / "01.png").read_bytes())
+    assert len(set(results)) == 1
 
 
 def test_own_pairs_go_to_the_documented_folder(

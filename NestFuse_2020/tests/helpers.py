@@ -16,6 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 FOLDER = Path(__file__).resolve().parents[1]
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # the lab's data, absent elsewhere
 HEIGHT, WIDTH = 33, 47
+LAYOUTS = (  # of a set of pairs: where its visible and its infrared image lie
+    ("vis/01.png", "ir/01.png"),
+    ("VIS_images/01.png", "INF_images/01.png"),
+    ("VIS01.png", "IR01.png"),
+)
 
 
 def picture(
@@ -53,6 +58,14 @@ def put_pair(
     infrared = (infrared - infrared.min()) * (255 / np.ptp(infrared))
     ir = put(folder / "ir" / f"{stem}.png", np.rint(infrared).astype(np.uint8))
     return ir, put(folder / "vis" / f"{stem}.png", visible)
+
+
+def put_layouts(root: Path) -> list[Path]:
+    """Write the same pair in each of `LAYOUTS`, into a folder for each, and return these."""
+    for number, files in enumerate(LAYOUTS):
+        for channels, name in zip((3, 1), files, strict=True):
+            put(root / str(number) / name, picture(0, channels=channels))
+    return [root / str(number) for number in range(len(LAYOUTS))]
 
 
 def put_photos(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:

@@ -8,7 +8,7 @@ import pytest
 import run_fusion
 from models.fusion_strategy import CHANNEL
 from tests.conftest import Call
-from tests.helpers import get, picture, put, put_pair
+from tests.helpers import get, picture, put, put_layouts, put_pair
 from utils.util_fusion import ImageFusion
 
 ATTENTION = [
@@ -90,6 +90,21 @@ def test_without_arguments_the_demo_pairs_any_number_of_times(
     assert fuse().status == 0
     assert get(results / "Road" / "b.png").shape == (33, 47, 3)
     assert get(results / "Tno" / "c.png").shape == (33, 47, 3)
+
+
+def test_the_users_sets_in_every_layout(
+    tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    (tmp_path / "fusion_test_data").mkdir()
+    monkeypatch.setattr(run_fusion, "HERE", tmp_path)
+    monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "fusion_result")
+    for folder in put_layouts(tmp_path / "layouts"):
+        own = folder.rename(tmp_path / "fusion_test_data" / "Road")
+        assert fuse().status == 0
+        results.append((tmp_path / "fusion_result" / "Road" / "01.png").read_bytes())
+        own.rename(folder)
+    assert len(set(results)) == 1
 
 
 def test_own_pairs_go_to_the_documented_folder(

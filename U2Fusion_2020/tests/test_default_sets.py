@@ -7,7 +7,7 @@ import pytest
 
 import run_fusion
 from tests.conftest import Call
-from tests.helpers import get, picture, put, put_pair
+from tests.helpers import get, picture, put, put_layouts, put_pair
 from tests.scenes import put_couple, put_scenes
 
 
@@ -54,6 +54,30 @@ def test_without_arguments_what_the_user_has_put_there(place: Path, fuse: Call) 
         outcome = fuse("--output", place / "elsewhere")
     assert outcome.status == 1
     assert "exists (1 of 1 results)" in outcome.err
+
+
+def test_the_users_sets_in_every_layout(place: Path, fuse: Call) -> None:
+    results = []
+    (place / "fusion_test_data").mkdir()
+    for folder in put_layouts(place / "layouts"):
+        own = folder.rename(place / "fusion_test_data" / "Tno")
+        assert fuse().status == 0
+        results.append((place / "fusion_result" / "Tno" / "01.png").read_bytes())
+        own.rename(folder)
+    assert len(set(results)) == 1
+
+
+def test_a_users_set_is_never_a_bracket(place: Path, fuse: Call) -> None:
+    for name in ("a", "b", "c"):
+        put(place / "fusion_test_data" / "Road" / f"{name}.png", picture(0))
+    outcome = fuse()
+    assert outcome.status == 1
+    assert "cannot pair the images in" in outcome.err
+    assert "INF_images and VIS_images" in outcome.err
+    assert not (place / "fusion_result").exists()
+    road = place / "fusion_test_data" / "Road"
+    assert fuse("--scene_dir", road, "--output", place / "bracket").status == 0
+    assert [path.name for path in (place / "bracket").iterdir()] == ["Road.png"]
 
 
 def test_folders_that_the_user_has_not_filled(place: Path, fuse: Call) -> None:
