@@ -25,7 +25,7 @@ def build_parser() -> FlagParser:
         "--ssim_weight",
         type=natural_float,
         default=100.0,
-        help="lambda of the structural loss (Eq. 7)",
+        help="lambda, weight of the structural loss; the pixel loss is on 0-255 (Eq. 7)",
     )
     parser.add_argument_group("console").add_argument(
         "--output", action=BooleanFlag, default=True, help="show progress"

@@ -39,7 +39,7 @@ def build_parser() -> FlagParser:
         "--ssim_weight",
         type=natural_float,
         default=100.0,
-        help="lambda of the structural loss (Eq. 9)",
+        help="lambda, weight of the structural loss; the pixel loss is on 0-255 (Eq. 9)",
     )
     parser.add_argument_group("console").add_argument(
         "--output", action=BooleanFlag, default=True, help="show progress"

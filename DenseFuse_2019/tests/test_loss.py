@@ -50,13 +50,21 @@ def direct_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
 def test_pixel_loss_by_hand() -> None:
     output = torch.tensor([[[[0.5, 0.5]]], [[[0.0, 1.0]]]])
     target = torch.tensor([[[[0.25, 0.5]]], [[[1.0, 0.0]]]])
-    assert pixel_loss(output, target).tolist() == [0.03125, 1.0]
+    # 63.75 gray levels at one of two pixels, 255 gray levels at both
+    assert pixel_loss(output, target).tolist() == [2032.03125, 65025.0]
 
 
 def test_ssim_loss_of_uniform_images_by_hand() -> None:
     output, target = torch.full((1, 1, 11, 11), 0.5), torch.full((1, 1, 11, 11), 0.25)
     # luminance (2 * 0.5 * 0.25 + 0.0001) / (0.25 + 0.0625 + 0.0001), structure 1
     assert ssim_loss(output, target).item() == pytest.approx(1 - 0.2501 / 0.3126, abs=1e-5)
+
+
+def test_default_loss_of_uniform_images_by_hand() -> None:
+    output, target = torch.full((1, 1, 11, 11), 0.5), torch.full((1, 1, 11, 11), 0.25)
+    # 63.75^2 squared gray levels, and 100 times the structural loss of the test above
+    expected = 4064.0625 + 100 * (1 - 0.2501 / 0.3126)
+    assert reconstruction_loss(output, target)["loss"].item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

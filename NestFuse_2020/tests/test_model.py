@@ -151,7 +151,7 @@ def test_loss_is_the_average_of_the_outputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("variant", ["authors", "described"])
 def test_deep_supervision_trains_and_fuses(tmp_path: Path, train: Call, variant: str) -> None:
     photos = put_photos(tmp_path / "photos", 4)
-    flags = ("--deepsupervision", "--variant", variant, "--num_epochs", 2, "--lr", 1e-3)
+    flags = ("--deepsupervision", "--variant", variant, "--num_epochs", 2, "--lr", 1e-4)
     assert train("--image_path", photos, *SMALL, *flags).status == 0
     [run] = runs_of(tmp_path)
     losses = scalars(run, "loss/train")

@@ -2,6 +2,9 @@
 """What an auto-encoder minimises: pixel loss + lambda * structural loss.
 
 DenseFuse, Sec. III-C, Eqs. 7 to 9; NestFuse, Sec. III-B, Eqs. 9 to 11.
+
+Images are in [0, 1] here. The papers' pixel loss, and with it their lambda, is on the scale 0 to
+255, so that the difference is multiplied by 255 before it is squared.
 """
 
 from pytorch_msssim import ms_ssim, ssim
@@ -9,6 +12,7 @@ from torch import Tensor
 
 from utils.utils import InputError
 
+PEAK = 255.0  # gray levels of the papers' images
 MIN_SIDE = {"ssim": 11, "ms_ssim": 161}  # pixels: an 11x11 window, at the last of five scales
 
 
@@ -23,11 +27,13 @@ def check_crop_size(side: int, kind: str) -> None:
 
 
 def pixel_loss(output: Tensor, target: Tensor) -> Tensor:
-    """Return each image's mean squared error, (B,), of (B, C, H, W) in [0, 1].
+    """Return each image's mean squared error in squared gray levels of 255, (B,).
+
+    Both images are (B, C, H, W), in [0, 1].
 
     Departure: in the papers it is the Euclidean distance; the public codes use its square's mean.
     """
-    return (output - target).square().mean(dim=(1, 2, 3))
+    return (PEAK * (output - target)).square().mean(dim=(1, 2, 3))
 
 
 def ssim_loss(output: Tensor, target: Tensor, kind: str = "ssim") -> Tensor:
@@ -52,7 +58,7 @@ def reconstruction_loss(
     Args:
         output: Network output, (B, C, H, W), near [0, 1].
         target: The image to reconstruct, same shape, in [0, 1].
-        ssim_weight: lambda; the papers try 1 to 1000.
+        ssim_weight: lambda, for a pixel loss in squared gray levels; the papers try 1 to 1000.
         kind: See `ssim_loss`.
     """
     pixel = pixel_loss(output, target).mean()
