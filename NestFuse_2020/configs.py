@@ -22,7 +22,7 @@ def build_parser() -> FlagParser:
         "--deepsupervision",
         action=BooleanFlag,
         default=False,
-        help="give three outputs, of which the losses are averaged (Sec. III-B)",
+        help="average the losses of three outputs, as the authors' code can; the paper did not",
     )
     network.add_argument(
         "--variant",

@@ -76,7 +76,7 @@ class Decoder(nn.Module):
 
     Args:
         out_channels: 1 or 3.
-        deep_supervision: Give an output from each of DCB11, DCB12 and DCB13 (Fig. 4).
+        deep_supervision: Give an output from each of DCB11, DCB12 and DCB13.
         described: See `NestFuse`.
         output_relu: See `NestFuse`.
     """
@@ -136,7 +136,8 @@ class NestFuse(nn.Module):
 
     Args:
         channels: 1 (gray, 2,732,761 parameters) or 3 (RGB).
-        deep_supervision: Give three outputs, of which the loss is averaged (Sec. III-B).
+        deep_supervision: Give three outputs, of which the loss is averaged. The authors' code
+            offers it; the paper did not use it.
         described: The all-3x3 variant of the description, 465,121 parameters in gray.
         output_relu: End in a ReLU as the official code does.
     """

@@ -13,6 +13,7 @@ from speed import PlainDecoder
 from tests.conftest import Call
 from tests.helpers import put_photos, runs_of, scalars
 from tests.method import SMALL
+from tests.restatement import PLAIN, encode, random_state
 from utils.util_fusion import ImageFusion
 from utils.util_loss import reconstruction_loss
 from utils.util_weights import from_authors, load_model
@@ -50,6 +51,17 @@ def test_official_network_is_reproduced(shared: Path) -> None:
     assert len(golden["outputs"]) == 5
     for found, expected in zip([*features, *model(image)], golden["outputs"], strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(16, 16), (23, 38), (31, 29)])
+def test_encoder_is_the_restated_one(tmp_path: Path, size: tuple[int, int]) -> None:
+    state = random_state(PLAIN)
+    torch.save(state, tmp_path / "theirs.model")
+    model, _ = load_model(tmp_path / "theirs.model")
+    image = torch.rand(2, 1, *size, generator=torch.Generator().manual_seed(0))
+    for found, expected in zip(model.encoder(image), encode(state, 255 * image), strict=True):
+        torch.testing.assert_close(255 * found, expected, atol=1e-2, rtol=1e-4)
 
 
 @torch.no_grad()

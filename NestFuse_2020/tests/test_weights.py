@@ -9,8 +9,9 @@ import torch
 
 from models.NestFuse_2020 import NestFuse
 from tests.conftest import Call
-from tests.helpers import picture, put_pair
+from tests.helpers import get, picture, put_pair
 from tests.method import near_identity
+from tests.restatement import DEEP, PLAIN, decode, encode, parameter_shapes, random_state
 from utils.util_fusion import ImageFusion
 from utils.util_weights import AUTHORS, OURS, from_authors, load_into, load_model
 from utils.utils import InputError
@@ -28,16 +29,42 @@ def in_authors_layout(model: NestFuse) -> dict[str, torch.Tensor]:
             where, kind = name.rsplit(".0.", 1)
             theirs = "conv0"
             if where != "encoder.conv":
-                theirs = f"conv{int(where[-1]) + 1}_out" if deep else "conv_out"
+                theirs = DEEP[int(where[-1])] if deep else "conv_out"
         state[f"{theirs}.conv2d.{kind}"] = value * (255 if kind == "bias" else 1)
     return state
 
 
-def test_authors_names_are_theirs(shared: Path) -> None:
+def test_restated_names_are_the_authors(shared: Path) -> None:
     golden = torch.load(shared / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
-    theirs = golden["state_dict"]
-    ours = in_authors_layout(NestFuse())
-    assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
+    theirs = {name: tuple(value.shape) for name, value in golden["state_dict"].items()}
+    assert parameter_shapes(PLAIN) == theirs
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("heads", [PLAIN, DEEP])
+@torch.no_grad()
+def test_authors_files_load_and_compute_the_same(
+    tmp_path: Path, heads: tuple[str, ...], channels: int
+) -> None:
+    state = random_state(heads, channels)
+    torch.save(state, tmp_path / "theirs.model")
+    model, form = load_model(tmp_path / "theirs.model")
+    assert form == AUTHORS
+    image = torch.rand(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
+    found, expected = model(image), decode(state, encode(state, 255 * image))
+    assert len(found) == len(expected) == len(heads)
+    for output, theirs in zip(found, expected, strict=True):
+        assert theirs.std() > 1  # the last ReLU has not cut everything off
+        torch.testing.assert_close(255 * output, theirs, atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("heads", [PLAIN, DEEP])
+def test_authors_files_fuse(tmp_path: Path, fuse: Call, heads: tuple[str, ...]) -> None:
+    ir, vis = put_pair(tmp_path, "a")
+    torch.save(random_state(heads), tmp_path / "theirs.model")
+    flags = ("--weights", tmp_path / "theirs.model", "--output", tmp_path / "fused.png")
+    assert fuse("--ir", ir, "--vis", vis, *flags).status == 0
+    assert get(tmp_path / "fused.png").std() > 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,8 +1,10 @@
 """NestFuse's weights in the forms in which they are published.
 
 - ours: a state_dict of `models.NestFuse_2020`, as safetensors or in a run's checkpoint;
-- authors: hli1221/imagefusion-nestfuse's `nestfuse_*.model`, for images in 0-255, with a ReLU after
-  the last layer. Dividing the biases by 255 makes the same function of images in [0, 1].
+- authors: hli1221/imagefusion-nestfuse's `models/nestfuse_1e2.model`, with the head `conv_out`, and
+  `models/nestfuse_1e2_deep_super.model`, with the heads `conv1`, `conv2` and `conv3`. They are for
+  images in 0-255 and have a ReLU after the last layer. Dividing the biases by 255 makes the same
+  function of images in [0, 1].
 
 Depth of supervision and variant are read off the tensors.
 """
@@ -23,7 +25,7 @@ from utils.utils import InputError
 OURS = "this repository's layout"
 AUTHORS = "the authors' layout, 0-255 input, ReLU on the last layer"
 AUTHORS_BLOCK = re.compile(r"DB([1-4])_([0-3])\.denseblock\.([01])\.conv2d\.(weight|bias)")
-AUTHORS_LAYER = re.compile(r"(conv0|conv_out|conv[123]_out)\.conv2d\.(weight|bias)")
+AUTHORS_LAYER = re.compile(r"(conv0|conv_out|conv[123])\.conv2d\.(weight|bias)")
 
 
 def load_model(path: Path) -> tuple[NestFuse, str]:
@@ -79,7 +81,7 @@ def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             renamed[f"{half}{row}{column}.{layer}.0.{kind}"] = value
         elif layer_match := AUTHORS_LAYER.fullmatch(name):
             layer, kind = layer_match.groups()
-            number = {"conv_out": 0, "conv1_out": 0, "conv2_out": 1, "conv3_out": 2}.get(layer)
+            number = {"conv_out": 0, "conv1": 0, "conv2": 1, "conv3": 2}.get(layer)
             where = "encoder.conv" if number is None else f"decoder.outputs.{number}"
             renamed[f"{where}.0.{kind}"] = value
         else:
