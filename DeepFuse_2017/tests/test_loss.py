@@ -277,18 +277,35 @@ def test_clipping_loss_by_hand() -> None:
 
 def test_loss_is_the_weighted_sum_of_its_parts() -> None:
     sources, fused = random_images(2, 24, 25, batch=2)
-    fused = 1.6 * fused - 0.2  # some of it is clipped
+    fused = 1.6 * fused - 0.2  # some of it is outside [0, 1]
     losses = deepfuse_loss(sources, fused, 2, 1.0, level_weight=0.3, clipping_weight=0.7)
     assert list(losses) == ["loss", "mef_ssim_loss", "level_loss", "clipping_loss"]
-    clipped = fused.clamp(0, 1)
     expected = [
-        mef_ssim_loss(sources, clipped, 2, 1.0).mean(),
-        level_loss(sources, clipped).mean(),
+        mef_ssim_loss(sources, fused, 2, 1.0).mean(),
+        level_loss(sources, fused).mean(),
         clipping_loss(fused).mean(),
     ]
     torch.testing.assert_close(list(losses.values())[1:], expected)
     assert expected[2] > 0
     torch.testing.assert_close(losses["loss"], expected[0] + 0.3 * expected[1] + 0.7 * expected[2])
+
+
+def test_without_the_added_terms_it_is_equation_7_also_beyond_the_range() -> None:
+    """One patch, a checkerboard of +-0.1 with variance v = 0.01, desired as it is; C = 0.0009.
+
+    The result 1.5 + k * checkerboard, k = 2, is all above 1. Its variance is k^2 v and the
+    covariance k v, so that the loss is 1 - (2 k v + C) / (v + k^2 v + C) = 1 - 0.0409 / 0.0509, and
+    its derivative by k is (0.0409 * 2 k v - 2 v * 0.0509) / 0.0509^2 = 0.000618 / 0.0509^2.
+    """
+    rows, columns = torch.meshgrid(torch.arange(11), torch.arange(11), indexing="ij")
+    board = (0.1 * (-1.0) ** (rows + columns)).double()[None, None]
+    sources = (0.5 + board).expand(1, 2, 11, 11)
+    k = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    losses = deepfuse_loss(sources, 1.5 + k * board, level_weight=0, clipping_weight=0)
+    losses["loss"].backward()
+    assert losses["loss"].item() == pytest.approx(1 - 0.0409 / 0.0509, abs=1e-4)
+    assert k.grad is not None
+    assert k.grad.item() == pytest.approx(0.000618 / 0.0509**2, abs=1e-4)
 
 
 def test_desired_image_of_identical_exposures_is_that_exposure() -> None:

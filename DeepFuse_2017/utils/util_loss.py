@@ -163,7 +163,7 @@ def level_loss(sources: Tensor, fused: Tensor) -> Tensor:
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
-        fused: Clipped network output, (B, 1, H, W).
+        fused: Network output, (B, 1, H, W).
     """
     return (fused.mean(dim=(1, 2, 3)) - sources.mean(dim=(1, 2, 3))).square()
 
@@ -183,20 +183,21 @@ def deepfuse_loss(
 ) -> dict[str, Tensor]:
     """Return `loss`, the weighted sum of the three others, and these, as means over the batch.
 
-    Departure: the paper has `mef_ssim_loss` alone (Eq. 7). That leaves the mean of every patch to
-    chance, and with it how much of the result is clipped.
+    All take the output as it is, so that pixels outside [0, 1] have a gradient too.
+
+    Departure: the paper has `mef_ssim_loss` alone (Eq. 7), which is what both weights at 0 give.
+    That leaves the mean of every patch to chance, and with it how much of the result is clipped.
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
-        fused: Network output, (B, 1, H, W); the score is that of the clipped image.
+        fused: Network output, (B, 1, H, W), near [0, 1].
         scales: See `mef_ssim_loss`.
         weighting: See `desired_patches`.
         level_weight: Of `level_loss`.
         clipping_weight: Of `clipping_loss`.
     """
-    clipped = fused.clamp(0, 1)
-    structure = mef_ssim_loss(sources, clipped, scales, weighting).mean()
-    level = level_loss(sources, clipped).mean()
+    structure = mef_ssim_loss(sources, fused, scales, weighting).mean()
+    level = level_loss(sources, fused).mean()
     clipping = clipping_loss(fused).mean()
     return {
         "loss": structure + level_weight * level + clipping_weight * clipping,
