@@ -32,7 +32,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--strategy",
         choices=tuple(STRATEGIES),
         default="addition",
-        help="how features are fused (Sec. III-B)",
+        help="how features are fused: addition or l1 (Sec. III-B), or max, not in the paper",
     )
     method.add_argument(
         "--rgb_mode",

@@ -27,7 +27,7 @@ def fuse_addition(features: Tensor) -> Tensor:
 
 
 def fuse_max(features: Tensor) -> Tensor:
-    """Return the largest value of each feature."""
+    """Return the largest value of each feature; not a strategy of the paper."""
     return reduce(torch.maximum, features.unbind())
 
 

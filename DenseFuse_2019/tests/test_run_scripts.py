@@ -1,6 +1,7 @@
 """run_scripts/ on a copy of the method; README.md's table against the parser."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,19 @@ def log_run(folder: Path, losses: dict[str, list[float]]) -> Path:
 def draw(output: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     script = FOLDER / "run_scripts" / "loss.py"
     return call(sys.executable, script, *arguments, "--output", output, cwd=output.parent)
+
+
+def test_the_images_command_runs_in_the_folder_alone(tmp_path: Path) -> None:
+    """The Docker image holds a copy of this folder and starts this command in it."""
+    left_out = (FOLDER / ".dockerignore").read_text().split()
+    image = shutil.copytree(
+        FOLDER, tmp_path / "image", ignore=shutil.ignore_patterns(*left_out, "tests")
+    )
+    lines = (FOLDER / "Dockerfile").read_text().splitlines()
+    [command] = [line.removeprefix("CMD ") for line in lines if line.startswith("CMD ")]
+    done = call(*json.loads(command), cwd=image)
+    assert done.returncode == 0, done.stderr
+    assert "--strategy" in done.stdout
 
 
 def test_one_call_trains_and_draws(tmp_path: Path, method: Path) -> None:

@@ -25,7 +25,7 @@ class ImageFusion(TiledFusion):
 
     Args:
         weights: A weights file or checkpoint; the repository's own by default.
-        strategy: `addition`, `l1` or `max` (Sec. III-B).
+        strategy: `addition` or `l1` (Sec. III-B), or `max`, which the paper does not have.
         rgb_mode: `luma` fuses the luma with the gray network and keeps the colour of the
             sources; `channels` puts R, G and B through the RGB network.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
