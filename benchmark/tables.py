@@ -11,6 +11,8 @@ import numpy as np
 
 from metrics import COLUMNS
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so may be run by a spreadsheet
+
 
 class Row(NamedTuple):
     """The scores of one method on one image, one for each metric asked for."""
@@ -21,14 +23,28 @@ class Row(NamedTuple):
 
 
 def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write the scores under a temporary name, then move them into place."""
+    """Write the scores under a temporary name, then move them into place.
+
+    Values have nine digits. A name that a spreadsheet would take for a formula gets a `'` in front.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["method", "image", *metrics])
-        writer.writerows([row.method, row.image, *(f"{v:.6f}" for v in row.values)] for row in rows)
+        for row in rows:
+            scores = [f"{value:.9g}" for value in row.values]
+            writer.writerow([as_text(row.method), as_text(row.image), *scores])
     temporary.replace(path)
+
+
+def as_text(cell: str) -> str:
+    """Return a cell that no spreadsheet runs: a `'` goes before what is a formula, not a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}" if cell.startswith(FORMULA) else cell
+    return cell
 
 
 def format_means(metrics: Sequence[str], rows: Sequence[Row]) -> str:

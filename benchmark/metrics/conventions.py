@@ -90,6 +90,7 @@ COLUMNS = {
     "cc": Column("CC", "correlation"),
     "scd": Column("SCD", "sum of the correlations of differences"),
     "psnr": Column("PSNR", "peak signal-to-noise ratio"),
+    "mse": Column("MSE", "mean squared error", higher_is_better=False),
     "rmse": Column("RMSE", "root mean squared error", higher_is_better=False),
     "ssim": Column("SSIM", "structural similarity"),
     "ms_ssim": Column("MS-SSIM", "multi-scale structural similarity"),

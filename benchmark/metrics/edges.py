@@ -38,15 +38,14 @@ def qabf(sources: Sequence[Image], fused: Image, equal: float | None = None) -> 
             images' range.
     """
     (*lumas, f), give_back = as_batch(*sources, fused)
-    fused_edges, source_edges = _edges(f), [_edges(luma) for luma in lumas]
-    weight = torch.stack([image_sum(edges.strength) for edges in source_edges]).sum(dim=0)
-    kept = torch.stack(
-        [
-            image_sum(edges.strength * _preservation(edges, fused_edges, equal))
-            for edges in source_edges
-        ]
-    ).sum(dim=0)
-    return give_back(kept / weight)
+    return give_back(kept_share([_edges(luma) for luma in lumas], _edges(f), equal))
+
+
+def kept_share(sources: Sequence[Edges], fused: Edges, equal: float | None) -> Tensor:
+    """Return Q^{AB/F} from edges, (B,); `equal` is that of `qabf`."""
+    weight = torch.stack([image_sum(source.strength) for source in sources]).sum(dim=0)
+    kept = [image_sum(source.strength * _preservation(source, fused, equal)) for source in sources]
+    return torch.stack(kept).sum(dim=0) / weight
 
 
 def _edges(luma: Tensor) -> Edges:
@@ -56,8 +55,12 @@ def _edges(luma: Tensor) -> Edges:
     the paper leaves the axis and the zero open, published scores are computed so.
     """
     s_x, down = (torch.where(s.abs() < ROUNDING, 0, s) for s in sobel(luma, "constant"))
-    orientation = torch.where(s_x == 0, math.pi / 2, torch.atan(-down / s_x))
-    return Edges(strength(s_x, down), orientation)
+    return Edges(strength(s_x, down), orientation(s_x, down))
+
+
+def orientation(right: Tensor, down: Tensor) -> Tensor:
+    """Return the orientation for Q^{AB/F} of Sobel responses to the right and down."""
+    return torch.where(right == 0, math.pi / 2, torch.atan(-down / right))
 
 
 def _preservation(source: Edges, fused: Edges, equal: float | None) -> Tensor:

@@ -28,7 +28,7 @@ def entropy(fused: Image) -> Score:
     return give_back(_entropy(_levels(f)))
 
 
-def mutual_information(sources: Sequence[Image], fused: Image) -> Score:
+def mutual_information(sources: Sequence[Image], fused: Image, joint_top: int = BINS - 1) -> Score:
     """Return the mutual information MI of the sources and the fused image in bits.
 
     MI = sum_S I(S, F), I(S, F) = H(S) + H(F) - H(S, F), from joint histograms of 256 x 256 bins
@@ -37,9 +37,10 @@ def mutual_information(sources: Sequence[Image], fused: Image) -> Score:
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
+        joint_top: The last bin of the joint histograms, which takes all higher values too.
     """
     (*lumas, f), give_back = as_batch(*sources, fused)
-    return give_back(torch.stack([_shared(luma, f)[0] for luma in lumas]).sum(dim=0))
+    return give_back(torch.stack([_shared(luma, f, joint_top)[0] for luma in lumas]).sum(dim=0))
 
 
 def normalized_mutual_information(sources: Sequence[Image], fused: Image) -> Score:
@@ -79,11 +80,12 @@ def cross_entropy(sources: Sequence[Image], fused: Image) -> Score:
     return give_back(torch.stack(divergences).mean(dim=0))
 
 
-def _shared(luma: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
+def _shared(luma: Tensor, fused: Tensor, joint_top: int = BINS - 1) -> tuple[Tensor, Tensor]:
     """Return I(S, F) and H(S) + H(F), (B,) each."""
     s, f = _levels(luma), _levels(fused)
     total = _entropy(s) + _entropy(f)
-    return total - _entropy(BINS * s + f, BINS * BINS), total
+    joint = BINS * s.clamp(max=joint_top) + f.clamp(max=joint_top)
+    return total - _entropy(joint, BINS * BINS), total
 
 
 def _levels(batch: Tensor) -> Tensor:

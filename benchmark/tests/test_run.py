@@ -65,7 +65,7 @@ def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFix
         sources = [read_channels(pairs / f"{side}/{scene}.png") for side in ("ir", "vis")]
         fused = read_channels(out / f"fused/{method}/{scene}.png")
         expected = CONVENTIONS["standard"].score(CHOSEN, sources, fused)
-        assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
+        assert [float(score) for score in scores] == pytest.approx(expected, rel=1e-8)
     good = cv2.imread(str(out / "fused/Good/b.png"))
     assert good is not None
     np.testing.assert_array_equal(good, cv2.imread(str(pairs / "vis/b.png")))
