@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
-import tempfile
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from public_sets.adopt import Placer, adopt
-from public_sets.catalogue import SETS, Archive, DataError, DataSet
-from public_sets.check import check
+from public_sets.catalogue import SETS, DataError, DataSet
+from public_sets.check import check, presence
 from public_sets.download import download
+from public_sets.unpack import unpacked
 
 HERE = Path(__file__).resolve().parent
 SHOWN = 20
@@ -34,11 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def list_sets() -> None:
-    """Print one line for each set."""
+    """Print one line for each set; it is partial if files of its lists are missing."""
     for item in SETS.values():
         how = "download" if item.archive else "by hand, then --source"
-        there = "present" if (HERE / item.name).is_dir() else "absent"
-        print(f"{item.name:10} {there:8} {how:23} {item.about}")
+        print(f"{item.name:10} {presence(item, HERE / item.name):8} {how:23} {item.about}")
 
 
 def report(lines: Sequence[str], stream: str) -> None:
@@ -50,35 +50,55 @@ def report(lines: Sequence[str], stream: str) -> None:
         print(f"{stream}: and {len(lines) - SHOWN} more", file=out)
 
 
-def unpack(archive: Archive, output: Path) -> tempfile.TemporaryDirectory[str]:
-    """Download an archive beside the set and unpack it into a temporary folder there."""
-    path = download(archive, output)
-    folder = tempfile.TemporaryDirectory(prefix=".unpacked-", dir=output)
+def check_output(path: Path) -> None:
+    """Raise a DataError if the folder to lay out is a file or a loop of symbolic links."""
     try:
-        with zipfile.ZipFile(path) as file:
-            file.extractall(folder.name)
-    except zipfile.BadZipFile as error:
-        folder.cleanup()
-        raise DataError(f"{path} is not a zip file; delete it and run again") from error
-    return folder
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DataError(f"{path} (--output) is a loop of symbolic links") from error
+    if path.exists() and not path.is_dir():
+        raise DataError(f"{path} (--output) is a file; expected a folder")
+
+
+@contextmanager
+def without_empty_folders(output: Path) -> Iterator[None]:
+    """Remove in the end the empty folders that were made inside and above `output`."""
+    above = [path for path in (output, *output.parents) if not path.exists()]
+    before = {path for path in output.rglob("*") if path.is_dir()}
+    try:
+        yield
+    finally:
+        made = {path for path in output.rglob("*") if path.is_dir()} - before
+        for folder in [*sorted(made, reverse=True), *above]:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def prepare(item: DataSet, args: argparse.Namespace) -> None:
     """Lay out one set from a local copy or from the network."""
     output = args.output or HERE / item.name
+    check_output(output)
     placer = Placer(args.link, args.overwrite)
-    if args.source is not None:
-        unmatched = adopt(item, args.source, output, placer)
-    elif item.archive is None:
-        raise DataError(f"{item.name} cannot be downloaded by a script.\n{item.steps}")
-    else:
-        with unpack(item.archive, output) as folder:
-            placer.link = "move"
-            unmatched = adopt(item, Path(folder), output, placer)
-        (output / item.archive.name).unlink()
+    with without_empty_folders(output):
+        unmatched = lay_out(item, args, output, placer)
     counts = ", ".join(f"{number} {what}" for what, number in sorted(placer.counts.items()))
     print(f"{item.name}: {counts} in {output}")
     report(unmatched, "unmatched")
+
+
+def lay_out(item: DataSet, args: argparse.Namespace, output: Path, placer: Placer) -> list[str]:
+    """Place the files; return what does not match."""
+    if args.source is not None:
+        return adopt(item, args.source, output, placer)
+    if item.archive is None:
+        raise DataError(f"{item.name} cannot be downloaded by a script.\n{item.steps}")
+    path = download(item.archive, output)
+    with unpacked(item.archive, path) as folder:
+        placer.link = "move"
+        unmatched = adopt(item, folder, output, placer)
+    path.unlink()
+    return unmatched
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,9 +16,16 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Archive:
-    """File to download; `sha256` is None where its publisher states none."""
+    """File to download.
+
+    Attributes:
+        url: Its address.
+        gib: Size of what it unpacks to, GiB, rounded up.
+        sha256: Its checksum; None where its publisher states none.
+    """
 
     url: str
+    gib: float
     sha256: str | None = None
 
     @property
@@ -68,9 +75,15 @@ def read_list(path: Path) -> list[str]:
 
 _TNO = """\
 TNO has no single archive with a lasting plain address.
-1. Open the "TNO Image Fusion Dataset" (A. Toet) on figshare in a browser and download it.
-2. Put the 21 pairs into two folders, ir/ and vis/, under the names in splits/tno/test.txt.
-3. Run: python common_data/prepare.py tno --source THAT_FOLDER"""
+The numbers in splits/tno/test.txt are those of the 42 pairs that are handed out with L. Tang's
+evaluation code. Get these:
+1. Download the repository Linfeng-Tang/Image-Fusion from GitHub.
+2. Run: python common_data/prepare.py tno --source \
+   "Image-Fusion-main/General Evaluation Metric/Image/Source-Image/TNO"
+Or take the "TNO Image Fusion Dataset" (A. Toet) from figshare in a browser:
+1. Put its pairs into two folders, ir/ and vis/, under their numbers. common_data/README.md has a
+   table of which number is which folder of that archive, as far as it is known.
+2. Run: python common_data/prepare.py tno --source THAT_FOLDER"""
 _MEFB = """\
 MEFB is handed out through links that need a browser.
 1. Open the repository xingchenzhang/MEFB on GitHub and follow its link to the input images.
@@ -90,14 +103,14 @@ SETS = {
             "roadscene",
             "pairs",
             "infrared/visible street scenes",
-            Archive("https://github.com/hanna-xu/RoadScene/archive/refs/heads/master.zip"),
+            Archive("https://github.com/hanna-xu/RoadScene/archive/refs/heads/master.zip", 1),
         ),
         DataSet("mefb", "exposures", "under- and over-exposed pairs", steps=_MEFB),
         DataSet(
             "msrs",
             "pairs",
             "infrared/visible street scenes with labels",
-            Archive("https://github.com/Linfeng-Tang/MSRS/archive/refs/heads/main.zip"),
+            Archive("https://github.com/Linfeng-Tang/MSRS/archive/refs/heads/main.zip", 4),
             labels=True,
         ),
         DataSet(
@@ -113,7 +126,7 @@ SETS = {
             "coco",
             "photos",
             "MS-COCO 2014 training photographs, 13 GB",
-            Archive("http://images.cocodataset.org/zips/train2014.zip"),
+            Archive("http://images.cocodataset.org/zips/train2014.zip", 14),
             total=82783,
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -29,24 +30,53 @@ def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
     return found
 
 
-def _check_splits(item: DataSet, root: Path, have: set[str], problems: list[str]) -> None:
-    """Compare what is there with the lists, else with the number of the whole set."""
+def _missing(item: DataSet, root: Path, have: set[str]) -> list[str]:
+    """Return what the lists, else the number of the whole set, have and `have` lacks."""
+    problems = []
     splits = item.splits(root)
     for split, names in splits.items():
-        missing = [name for name in names if name not in have]
-        print(f"{item.name} {split}: {len(names) - len(missing)} of {len(names)} present")
-        problems += [f"{split} list: {name} is missing" for name in missing]
+        problems += [f"{split} list: {name} is missing" for name in names if name not in have]
         expected = item.counts.get(split)
         if expected is not None and len(names) != expected:
             problems.append(f"{split} list holds {len(names)} names, {expected} expected")
     originals = sum(not name.endswith(FLIPPED) for name in have)
     if not splits and item.total is not None and originals != item.total:
         problems.append(f"{originals} images without {FLIPPED}, {item.total} expected")
+    return problems
+
+
+def _check_splits(item: DataSet, root: Path, have: set[str], problems: list[str]) -> None:
+    """Print how many of each list are there and add what is missing to the problems."""
+    for split, names in item.splits(root).items():
+        print(f"{item.name} {split}: {len(have.intersection(names))} of {len(names)} present")
+    problems += _missing(item, root, have)
+
+
+def _roles(item: DataSet) -> list[str]:
+    return ["ir", "vis", *(["labels"] if item.labels else [])]
+
+
+def _samples(item: DataSet, root: Path) -> set[str]:
+    """Return the names of the pairs, scenes or photographs that are there, by file names alone."""
+    if item.kind == "pairs":
+        return set.intersection(*(set(_by_stem(root / role, [])) for role in _roles(item)))
+    if item.kind == "photos":
+        return {path.stem for path in root.glob("*.jpg")}
+    scenes = (path for path in root.iterdir() if path.is_dir())
+    return {scene.name for scene in scenes if len(images_in(scene)) > 1}
+
+
+def presence(item: DataSet, root: Path) -> Literal["present", "partial", "absent"]:
+    """Return whether all, some or none of the listed or counted files of a set are at `root`."""
+    samples = _samples(item, root) if root.is_dir() else set[str]()
+    if not samples:
+        return "absent"
+    return "partial" if _missing(item, root, samples) else "present"
 
 
 def _pairs(item: DataSet, root: Path) -> list[str]:
     problems: list[str] = []
-    roles = ["ir", "vis", *(["labels"] if item.labels else [])]
+    roles = _roles(item)
     files = {role: _by_stem(root / role, problems) for role in roles}
     print(f"{item.name}: " + ", ".join(f"{len(files[role])} {role}" for role in roles))
     every = sorted(set().union(*files.values()))

@@ -25,7 +25,10 @@ def sha256_of(path: Path) -> str:
 
 
 def _receive(url: str, part: Path, timeout: float) -> None:
-    """Fetch `url` into `part`, starting after the bytes that are already there."""
+    """Fetch `url` into `part`, starting after the bytes that are already there.
+
+    The folder is made when the server has answered.
+    """
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     request = urllib.request.Request(url, headers=headers)
@@ -36,6 +39,7 @@ def _receive(url: str, part: Path, timeout: float) -> None:
         bar = tqdm(
             total=start + length or None, initial=start, unit="B", unit_scale=True, desc=part.stem
         )
+        part.parent.mkdir(parents=True, exist_ok=True)
         with part.open("ab" if resumed else "wb") as file, bar:
             while block := reply.read(CHUNK):
                 file.write(block)
@@ -61,6 +65,42 @@ def _verify(path: Path, expected: str | None, record: Path) -> None:
         )
 
 
+def _has_all(part: Path, error: urllib.error.HTTPError) -> bool:
+    """Return True if `error` says that nothing follows the bytes in `part`: it has all of them."""
+    total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
+    return error.code == 416 and part.is_file() and total == str(part.stat().st_size)
+
+
+def _what_is_there(part: Path) -> str:
+    """Return what an interrupted download has left, and what to do; drop an empty file."""
+    if part.is_file() and not part.stat().st_size:
+        part.unlink()
+    if not part.is_file():
+        return "nothing was loaded; run again when the network is there, or pass a local copy"
+    size = part.stat().st_size / 2**20
+    return f"{part} is kept ({size:.1f} MiB): run again to go on, or pass a local copy"
+
+
+def _fetch(url: str, part: Path, timeout: float) -> None:
+    """Fetch the rest of a file, and say what is left if that fails."""
+    try:
+        _receive(url, part, timeout)
+    except urllib.error.HTTPError as error:
+        if _has_all(part, error):
+            return
+        if error.code == 416:
+            part.unlink(missing_ok=True)
+        raise DataError(
+            f"{url} answered {error.code} {error.reason}; "
+            "get the set by browser and pass its folder with --source"
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise DataError(
+            f"{url} cannot be loaded: {reason}; {_what_is_there(part)} with --source"
+        ) from error
+
+
 def download(archive: Archive, folder: Path, timeout: float = 60.0) -> Path:
     """Download an archive into `folder`, or return it where it is complete already.
 
@@ -69,23 +109,14 @@ def download(archive: Archive, folder: Path, timeout: float = 60.0) -> Path:
     Raises:
         DataError: The server refuses, the line breaks, or the checksum is wrong.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / archive.name, folder / f"{archive.name}.part"
     if not path.is_file():
-        try:
-            _receive(archive.url, part, timeout)
-        except urllib.error.HTTPError as error:
-            if error.code == 416:
-                part.unlink(missing_ok=True)
-            raise DataError(
-                f"{archive.url} answered {error.code} {error.reason}; "
-                "get the set by browser and pass its folder with --source"
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise DataError(
-                f"{archive.url}: {error}; {part} is kept, run again to go on, or pass a local "
-                "copy with --source"
-            ) from error
+        _fetch(archive.url, part, timeout)
         part.replace(path)
-    _verify(path, archive.sha256, folder / f"{archive.name}.sha256")
+    _verify(path, archive.sha256, record_of(path))
     return path
+
+
+def record_of(path: Path) -> Path:
+    """Return where the checksum of an archive is kept."""
+    return path.with_name(f"{path.name}.sha256")

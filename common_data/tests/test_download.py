@@ -28,7 +28,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         wanted = self.headers.get("Range") if kind.ranges else None
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
         if start >= len(BODY):
-            self.send_error(416)
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(BODY)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         self.send_response(206 if wanted else 200)
         self.send_header("Content-Length", str(len(BODY) - start))
@@ -57,7 +60,7 @@ def test_known_checksum_and_second_call_without_network(
     server: tuple[str, type[Handler]], tmp_path: Path
 ) -> None:
     url, handler = server
-    archive = Archive(f"{url}/set.zip", hashlib.sha256(BODY).hexdigest())
+    archive = Archive(f"{url}/set.zip", 1, hashlib.sha256(BODY).hexdigest())
     path = download(archive, tmp_path)
     assert path.read_bytes() == BODY
     assert not list(tmp_path.glob("*.part"))
@@ -71,10 +74,10 @@ def test_a_cut_download_goes_on(
 ) -> None:
     url, handler = server
     handler.ranges = ranges
-    with pytest.raises(DataError, match=r"cut\.zip\.part is kept, run again"):
-        download(Archive(f"{url}/cut.zip"), tmp_path)
+    with pytest.raises(DataError, match=r"cut\.zip\.part is kept \(0\.5 MiB\): run again to go on"):
+        download(Archive(f"{url}/cut.zip", 1), tmp_path)
     assert (tmp_path / "cut.zip.part").stat().st_size == len(BODY) // 2
-    assert download(Archive(f"{url}/cut.zip"), tmp_path).read_bytes() == BODY
+    assert download(Archive(f"{url}/cut.zip", 1), tmp_path).read_bytes() == BODY
     assert handler.asked == [None, f"bytes={len(BODY) // 2}-"]
 
 
@@ -83,20 +86,29 @@ def test_a_part_that_is_too_long_is_dropped(
 ) -> None:
     (tmp_path / "set.zip.part").write_bytes(BODY + b"x")
     with pytest.raises(DataError, match="416"):
-        download(Archive(f"{server[0]}/set.zip"), tmp_path)
-    assert download(Archive(f"{server[0]}/set.zip"), tmp_path).read_bytes() == BODY
+        download(Archive(f"{server[0]}/set.zip", 1), tmp_path)
+    assert download(Archive(f"{server[0]}/set.zip", 1), tmp_path).read_bytes() == BODY
+
+
+def test_a_part_that_was_complete_is_taken(
+    server: tuple[str, type[Handler]], tmp_path: Path
+) -> None:
+    (tmp_path / "set.zip.part").write_bytes(BODY)  # as a run leaves it that is killed at the end
+    path = download(Archive(f"{server[0]}/set.zip", 1), tmp_path)
+    assert path.read_bytes() == BODY
+    assert server[1].asked == [f"bytes={len(BODY)}-"]
 
 
 def test_wrong_checksum_removes_the_file(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="stated by its publisher"):
-        download(Archive(f"{server[0]}/set.zip", "0" * 64), tmp_path)
+        download(Archive(f"{server[0]}/set.zip", 1, "0" * 64), tmp_path)
     assert not (tmp_path / "set.zip").exists()
 
 
 def test_unknown_checksum_is_recorded_and_compared(
     server: tuple[str, type[Handler]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    archive = Archive(f"{server[0]}/set.zip")
+    archive = Archive(f"{server[0]}/set.zip", 1)
     path = download(archive, tmp_path)
     record = tmp_path / "set.zip.sha256"
     assert record.read_text().split()[0] == sha256_of(path)
@@ -109,14 +121,24 @@ def test_unknown_checksum_is_recorded_and_compared(
 
 def test_not_found_names_the_way_out(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"404.*--source"):
-        download(Archive(f"{server[0]}/gone.zip"), tmp_path)
+        download(Archive(f"{server[0]}/gone.zip", 1), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
 
 
-def test_no_server_names_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--source"):
-        download(Archive("http://127.0.0.1:9/set.zip"), tmp_path)
+def test_without_a_server_nothing_is_said_to_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"refused; nothing was loaded; .* with --source"):
+        download(Archive("http://127.0.0.1:9/set.zip", 1), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
+def test_without_a_server_an_earlier_part_is_kept(tmp_path: Path) -> None:
+    part = tmp_path / "set.zip.part"
+    part.write_bytes(BODY)
+    with pytest.raises(DataError, match=r"refused; .*set\.zip\.part is kept \(1\.0 MiB\)"):
+        download(Archive("http://127.0.0.1:9/set.zip", 1), tmp_path)
+    assert part.read_bytes() == BODY
 
 
 def test_archives_of_repositories_get_telling_names() -> None:
-    archive = Archive("https://github.com/owner/Project/archive/refs/heads/main.zip")
+    archive = Archive("https://github.com/owner/Project/archive/refs/heads/main.zip", 1)
     assert archive.name == "Project-main.zip"

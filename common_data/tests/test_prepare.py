@@ -192,7 +192,7 @@ def test_download_unpacks_lays_out_and_cleans_up(
         draw(tmp_path / role / "FLIR_1.png")
     output = tmp_path / "out"
     output.mkdir()
-    item = replace(SETS["roadscene"], archive=Archive("http://127.0.0.1:9/r.zip"))
+    item = replace(SETS["roadscene"], archive=Archive("http://127.0.0.1:9/r.zip", 1))
     with zipfile.ZipFile(output / "r.zip", "w") as file:
         for role in ("cropinfrared", "crop_LR_visible"):
             file.write(tmp_path / role / "FLIR_1.png", f"R-master/{role}/FLIR_1.png")
@@ -212,6 +212,87 @@ def test_errors_are_one_message_and_status_1(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert text in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_without_a_network_no_folder_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = replace(SETS["roadscene"], archive=Archive("http://127.0.0.1:9/r.zip", 1))
+    monkeypatch.setitem(prepare.SETS, "roadscene", item)
+    assert prepare.main(["roadscene", "--output", str(tmp_path / "a/b")]) == 1
+    assert "nothing was loaded" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_leaves_what_was_there_and_no_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    for role in ("ir", "vis"):
+        draw(tmp_path / f"in/{role}/01.png")
+    (tmp_path / "out/mine").mkdir(parents=True)
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    assert adopt("tno", tmp_path / "in", tmp_path / "out", "--link", "hard") == 1
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["mine"]
+    assert adopt("tno", tmp_path / "in", tmp_path / "new/out", "--link", "hard") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_failure_after_the_download_keeps_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = replace(SETS["roadscene"], archive=Archive("http://127.0.0.1:9/r.zip", 1))
+    monkeypatch.setitem(prepare.SETS, "roadscene", item)
+    with zipfile.ZipFile(tmp_path / "r.zip", "w") as file:
+        file.writestr("R-master/README.md", "moved elsewhere")
+    assert prepare.main(["roadscene", "--output", str(tmp_path)]) == 1
+    assert names(tmp_path) == ["r.zip", "r.zip.sha256"]
+
+
+@pytest.mark.parametrize("kind", ["loop", "file"])
+def test_an_output_that_is_no_folder(
+    tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    if kind == "loop":
+        output.symlink_to(tmp_path / "other")
+        (tmp_path / "other").symlink_to(output)
+    else:
+        output.touch()
+    for target in (output, output / "below") if kind == "loop" else (output,):
+        assert adopt("tno", tmp_path, target) == 1
+        message = "loop of symbolic links" if kind == "loop" else "is a file; expected a folder"
+        assert (
+            f"{target} (--output) is a {message.removeprefix('is a ')}" in capsys.readouterr().err
+        )
+
+
+def test_list_calls_a_set_present_when_all_of_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def state(name: str) -> str:
+        assert prepare.main(["--list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return next(line.split()[1] for line in lines if line.startswith(name))
+
+    monkeypatch.setattr(prepare, "HERE", tmp_path)
+    assert state("tno") == "absent"
+    (tmp_path / "tno/ir").mkdir(parents=True)
+    assert state("tno") == "absent"
+    lay_out_tno(tmp_path / "tno")
+    assert state("tno") == "present"
+    (tmp_path / "tno/vis/42.png").unlink()
+    assert state("tno") == "partial"
+    draw(tmp_path / "coco/1.jpg")
+    assert state("coco") == "partial"  # 82,783 belong to it
+    for exposure in ("under", "over"):
+        draw(tmp_path / f"mefb/Lamp/{exposure}.png")
+    assert state("mefb") == "partial"
+    for role in ("ir", "vis"):
+        draw(tmp_path / f"mfnet/{role}/00001D.png")
+    assert state("mfnet") == "absent"  # no pair with labels
 
 
 def test_list_names_every_set(capsys: pytest.CaptureFixture[str]) -> None:
