@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from images import check_same_size, index_images, index_scenes, read_channels, scene_name
 from metrics.colour import luma
+from outputs import check_no_input, check_writable
 
 Array = NDArray[Any]  # float64, (H, W, 1 or 3), R, G, B, in 0-255
 Rule = Callable[[Sequence[Array]], Array]
@@ -133,11 +134,13 @@ def main(args: argparse.Namespace) -> int:
     rule = RULES[args.rule]
     seconds = []
     try:
+        check_writable(args.output, "folder")
         sources = find_sources(args)
         targets = {name: args.output / f"{name}.png" for name in sources}
         taken = [path for path in targets.values() if path.exists()]
         if taken and not args.overwrite:
             raise ValueError(f"{taken[0]} exists; --overwrite replaces it")
+        check_no_input(targets.values(), (path for paths in sources.values() for path in paths))
         for name, paths in sources.items():
             images = read(paths)
             start = time.perf_counter()

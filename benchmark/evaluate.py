@@ -26,6 +26,7 @@ from images import (
     scene_name,
 )
 from metrics import COLUMNS, CONVENTIONS
+from outputs import check_no_input, check_writable
 from tables import Row, format_means, write_csv
 
 
@@ -145,8 +146,8 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     """Find sources and fused images and match them by name.
 
     Raises:
-        ValueError: If a method is named twice, any image lacks its partner, or a scene has fewer
-            than two exposures.
+        ValueError: If a method is named twice, any image lacks its partner or is its own, or a
+            scene has fewer than two exposures.
     """
     names = [name for name, _ in args.fused]
     if len(set(names)) < len(names):
@@ -155,6 +156,9 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
         vis = index_images(args.vis, "--vis")
         ir = match_images(args.ir, "--ir", vis)
         sources = {image: [ir[image], path] for image, path in vis.items()}
+        files = {os.path.realpath(path) for path in ir.values()}
+        if twice := [path for path in vis.values() if os.path.realpath(path) in files]:
+            raise ValueError(f"{twice[0]} is given with --ir and with --vis")
         match, flags = match_images, "--ir, --vis"
     else:
         sources = index_scenes(args.scenes, "--scenes")
@@ -230,9 +234,12 @@ def _use_one_thread() -> None:
 def main(args: argparse.Namespace) -> int:
     """Score, write and print; return the exit status."""
     try:
-        if args.output.exists() and not args.overwrite:
+        check_writable(args.output, "file")
+        if (args.output.exists() or args.output.is_symlink()) and not args.overwrite:
             raise ValueError(f"{args.output} exists; replace it with --overwrite")
         jobs = find_jobs(args)
+        images = (path for job in jobs for path in [*job.sources, *job.fused.values()])
+        check_no_input([args.output], images)
         metrics = choose_metrics(args, jobs)
         scores = score_all(jobs, args.convention, metrics, args.workers)
         results = list(tqdm(scores, total=len(jobs), unit="image"))

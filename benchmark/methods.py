@@ -84,10 +84,16 @@ class Place:
         return [path for path in self.results(images).values() if path.exists()]
 
     def earlier(self, images: ImageSet) -> Made | None:
-        """Return what is known of complete results of an earlier run, if they are there."""
+        """Return what is known of complete results of an earlier run, if they are there.
+
+        A record that cannot be read, as a killed run leaves it, is as good as none.
+        """
         if not self.record.is_file() or len(self.existing(images)) < len(images.scenes):
             return None
-        return Made(**{**json.loads(self.record.read_text("utf-8")), "reused": True})
+        try:
+            return Made(**{**json.loads(self.record.read_text("utf-8")), "reused": True})
+        except (ValueError, TypeError):
+            return None
 
 
 class MethodError(Exception):

@@ -23,8 +23,9 @@ from machine import (
     without_folders,
 )
 from methods import HERE, METHODS, Made, Method, MethodError, Place, fuse
+from outputs import check_writable
 from report import Report, write_html, write_markdown
-from sets import ROOT, ImageSet, find_set, stage
+from sets import ROOT, ImageSet, check_sources, find_set, stage
 from tables import Row, format_means, write_csv
 
 SCORES, MARKDOWN, PAGE = "scores.csv", "report.md", "report.html"
@@ -144,7 +145,7 @@ def check_output(args: argparse.Namespace, places: Mapping[str, Place], images: 
         if existing and not (args.reuse and place.earlier(images)):
             raise ValueError(
                 f"{existing[0]} exists ({len(existing)} of {len(images.scenes)} results); "
-                "--overwrite makes them anew, --reuse takes them if all are there"
+                "--overwrite makes them anew, --reuse takes them if one complete run has made them"
             )
 
 
@@ -218,11 +219,13 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> i
     try:
         images = find_set(args.data, args.split, args.limit)
         args.output = args.output or HERE / "results" / images.name
+        check_writable(args.output, "folder")
         args.device = resolve_device(args.device)
         chosen = choose_methods(args.methods, images, methods)
         places = {name: Place(args.output, name) for name in chosen}
         check_output(args, places, images)
         metrics = choose_metrics(args, jobs_for(images, {}))
+        check_sources(images)
         outcome = fuse_all(args, chosen, places, images)
         fused = {name: places[name].results(images) for name in outcome.made}
         if not fused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,14 @@ from typing import Literal
 
 from names import LAYOUTS, find_sides
 
-from images import index_files, index_images, index_scenes
+from images import (
+    SUFFIXES,
+    check_same_size,
+    index_files,
+    index_images,
+    index_scenes,
+    read_channels,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMON = ROOT / "common_data"
@@ -61,11 +69,14 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
     Raises:
         ValueError: There is no such set or list, or an image is missing.
     """
-    folder = COMMON / data if (COMMON / data).is_dir() else Path(data)
-    if not folder.is_dir():
+    parts = Path(data).parts
+    named = COMMON / data if parts and ".." not in parts else None
+    folder = named if named and _has_images(named) else Path(data)
+    if not _has_images(folder):
+        why = "there is no image in it" if folder.is_dir() else "there is no such folder"
         raise ValueError(
-            f"no set {data} (--data): expected {COMMON / data}, which "
-            "common_data/prepare.py makes, or a folder laid out like it"
+            f"no set {data} (--data): {why}; expected {COMMON / data}, which "
+            "common_data/prepare.py makes, or the path of a folder laid out like it"
         )
     inside = folder.resolve().is_relative_to(COMMON)
     name = folder.resolve().relative_to(COMMON).as_posix() if inside else folder.resolve().name
@@ -74,9 +85,47 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
     kind: Kind = "pairs" if any(find_sides(folder).values()) else "exposures"
     found = _pairs(folder) if kind == "pairs" else index_scenes(folder, "--data")
     names = sorted(found) if split == "all" else _listed(folder, name, split)
+    _check(names, found, 2, folder)
+    if split == "all" and inside:
+        _check_whole(committed, found)
     chosen = list(islice(names, limit))
-    _check(chosen, found, 2, folder)
     return ImageSet(name, kind, split, {scene: found[scene] for scene in chosen})
+
+
+def _has_images(folder: Path) -> bool:
+    """Return True if there is an image in a folder, or in a folder in it."""
+    files = (path for pattern in ("*", "*/*") for path in folder.glob(pattern))
+    return any(path.suffix.lower() in SUFFIXES and path.is_file() for path in files)
+
+
+def _check_whole(lists: Path, found: dict[str, list[Path]]) -> None:
+    """Raise a ValueError if a scene on the committed lists is missing."""
+    names = [name for path in sorted(lists.glob("*.txt")) for name in _read_list(path)]
+    if lacking := [name for name in names if name not in found]:
+        raise ValueError(
+            f"set {lists.name} (--data) is not whole: {len(lacking)} of the {len(names)} scenes on "
+            f"its lists are missing, {lacking[0]} first; common_data/prepare.py --check "
+            f"{lists.name} names them, --split takes one of its lists"
+        )
+
+
+def _read_list(path: Path) -> list[str]:
+    try:
+        names = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} (--split) is no list of names in UTF-8: {error}") from error
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise ValueError(f"{path} (--split) names {twice[0]} {names.count(twice[0])} times")
+    return names
+
+
+def check_sources(images: ImageSet) -> None:
+    """Raise a ValueError if a source cannot be read, or if those of a scene differ in size."""
+    for scene, paths in images.scenes.items():
+        try:
+            check_same_size({path: read_channels(path) for path in paths})
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{scene} (--data): {error}") from error
 
 
 def _pairs(folder: Path) -> dict[str, list[Path]]:
@@ -101,7 +150,7 @@ def _listed(folder: Path, name: str, split: str) -> list[str]:
     places = (COMMON / "splits" / name, folder)
     for path in (place / f"{split}.txt" for place in places):
         if path.is_file():
-            return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+            return _read_list(path)
     lists = sorted({path.stem for place in places for path in place.glob("*.txt")})
     raise ValueError(
         f"set {name} has no list {split} (--split); it has {', '.join([*lists, 'all'])}"

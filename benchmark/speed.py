@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import command_line, describe_machine, resolve_device, revision, versions
+from outputs import check_writable
 from sets import ROOT
 
 METHODS = {
@@ -115,8 +116,12 @@ def write(path: Path, found: Mapping[str, Measured], args: argparse.Namespace) -
 
 def main(args: argparse.Namespace, methods: Mapping[str, Path] = METHODS) -> int:
     """Measure the methods one after the other; return the exit status, 1 if any failed."""
-    if args.output.exists() and not args.overwrite:
-        print(f"error: {args.output} exists; --overwrite replaces it", file=sys.stderr)
+    try:
+        check_writable(args.output, "file")
+        if args.output.exists() and not args.overwrite:
+            raise ValueError(f"{args.output} exists; --overwrite replaces it")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
     found = {}
     for name in args.methods:

@@ -113,3 +113,18 @@ def test_wrong_sources_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "vis/b.png").rename(tmp_path / "vis/a.png")
     assert run("average", *both, "--output", tmp_path) == 1
     assert "sizes differ" in capsys.readouterr().err
+
+
+def test_sources_are_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for side in ("ir", "vis"):
+        save(tmp_path / f"{side}/a.png", np.full((20, 20), 9, np.uint8))
+    (tmp_path / "link").symlink_to(tmp_path / "vis")
+    both = ("--ir", tmp_path / "ir", "--vis", tmp_path / "vis", "--overwrite")
+    before = (tmp_path / "vis/a.png").read_bytes()
+    for output in ("vis", "link", "ir"):
+        assert run("average", *both, "--output", tmp_path / output) == 1
+        assert "a.png (--output) would replace" in capsys.readouterr().err
+    assert (tmp_path / "vis/a.png").read_bytes() == before
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert run("average", *both, "--output", tmp_path / "loop") == 1
+    assert "loop (--output) is a loop of symbolic links" in capsys.readouterr().err

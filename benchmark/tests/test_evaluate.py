@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,56 @@ def test_existing_output_needs_overwrite(folder: Path) -> None:
     assert output.read_text() == "precious"
     assert run(folder, *PAIRS, "--overwrite", "--metrics", "en").returncode == 0
     assert len(read(output)) == 7
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("loop", "is a loop of symbolic links"),
+        ("loop above", "is a loop of symbolic links"),
+        ("folder", "is a folder; expected a file"),
+        ("file above", "cannot be written"),
+    ],
+)
+def test_an_output_that_cannot_be_written(
+    folder: Path, kind: str, message: str, overwrite: tuple[str, ...]
+) -> None:
+    output = folder / "new/scores.csv"
+    if kind == "loop":
+        output.parent.mkdir()
+        output.symlink_to(output)
+    elif kind == "loop above":
+        output.parent.symlink_to(folder / "new")
+    elif kind == "folder":
+        output.mkdir(parents=True)
+    else:
+        output.parent.touch()
+    done = run(folder, *PAIRS, "--output", str(output), *overwrite)
+    refused(folder, done, f"error: {output} (--output) {message}")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="a superuser may write everywhere"
+)
+def test_an_output_without_permission(folder: Path) -> None:
+    (folder / "shut").mkdir(mode=0o500)
+    done = run(folder, *PAIRS, "--output", "shut/new/scores.csv")
+    refused(folder, done, "(--output) cannot be written: no permission to write to")
+
+
+def test_an_output_that_is_an_image_is_kept(folder: Path) -> None:
+    (folder / "scores.csv").symlink_to(folder / "mean/1.png")
+    before = (folder / "mean/1.png").read_bytes()
+    for output in ("mean/1.png", "scores.csv"):
+        done = run(folder, *PAIRS, "--output", output, "--overwrite")
+        refused(folder, done, f"{output} (--output) would replace {Path('mean/1.png')}")
+    assert (folder / "mean/1.png").read_bytes() == before
+
+
+def test_one_image_is_not_both_sources(folder: Path) -> None:
+    message = f"{Path('vis/VIS1.png')} is given with --ir and with --vis"
+    refused(folder, run(folder, *PAIRS, "--ir", "vis"), message)
 
 
 def test_a_missing_result_is_named(folder: Path) -> None:

@@ -160,13 +160,62 @@ def test_when_all_fail_nothing_is_reported(
     assert written(out) == set()
 
 
-def test_broken_sources_stop_the_scoring(
-    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "ir/c.png cannot be decoded as an image"),
+        (np.zeros((3, 4), np.uint8), "sizes differ, height x width:"),
+        (np.zeros(SIZE, np.float32), "ir/c.tif holds float32 values"),
+    ],
+)
+def test_broken_sources_are_found_before_fusing(
+    tmp_path: Path,
+    pairs: Path,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    image: np.ndarray | None,
+    message: str,
 ) -> None:
     (pairs / "ir/c.png").write_bytes(b"")
+    if image is not None:
+        (pairs / "ir/c.png").unlink()
+        save(pairs / f"ir/c.{'tif' if image.dtype == np.float32 else 'png'}", image)
     assert call(pairs, out, {"Good": stand_in(tmp_path, "good")}) == 1
-    assert "c (--data): " in capsys.readouterr().err
-    assert written(out) == set()
+    told = capsys.readouterr()
+    assert "error: c (--data): " in told.err
+    assert message in told.err
+    assert "fusing" not in told.out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("record", ["", "{", "[1]", '{"a": 1}', "\0"])
+def test_a_record_that_a_killed_run_left_is_none(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str], record: str
+) -> None:
+    methods = stand_ins(tmp_path, "good")
+    assert call(pairs, out, methods) == 0
+    (out / "logs/Good.json").write_text(record)
+    for name in REPORTS:
+        (out / name).unlink()
+    assert call(pairs, out, methods, "--reuse") == 1
+    assert "--reuse takes them if one complete run has made them" in capsys.readouterr().err
+    assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
+
+
+def test_an_output_that_is_no_folder(
+    tmp_path: Path, pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "file").touch()
+    for output, message in (
+        ("loop", "is a loop of symbolic links"),
+        ("loop/out", "is a loop of symbolic links"),
+        ("file", "is a file; expected a folder"),
+        ("file/out", "cannot be written"),
+    ):
+        path = tmp_path / output
+        assert call(pairs, path, {"Average": METHODS["Average"]}) == 1
+        assert f"error: {path} (--output) {message}" in capsys.readouterr().err
 
 
 def test_nothing_is_replaced_unasked(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli import save
+from stand_ins import add_pairs
 
 import sets
 from sets import COMMON, find_set, stage
@@ -78,9 +79,60 @@ def test_what_is_missing_is_named(pairs: Path) -> None:
     (pairs / "val.txt").write_text("a\nx\ny\n")
     with pytest.raises(ValueError, match=r"lacks sources of x, y;"):
         find_set(str(pairs), split="val")
+    (pairs / "val.txt").write_text("a\nb\na\n")
+    with pytest.raises(ValueError, match=r"val\.txt \(--split\) names a 2 times"):
+        find_set(str(pairs), split="val")
+    (pairs / "val.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"val\.txt \(--split\) is no list of names in UTF-8"):
+        find_set(str(pairs), split="val")
     (pairs / "val.txt").write_text("\n")
     with pytest.raises(ValueError, match="no scene to fuse"):
         find_set(str(pairs), split="val")
+
+
+@pytest.mark.parametrize("left", ["set/ir/", "set/.part.png/", "set/set.zip.part"])
+def test_a_set_without_images_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(sets, "COMMON", tmp_path / "common")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "common" / left
+    path.parent.mkdir(parents=True)
+    path.mkdir() if left.endswith("/") else path.touch()
+    with pytest.raises(ValueError, match=r"no set set \(--data\): there is no such folder"):
+        find_set("set")
+    (tmp_path / "set").mkdir()
+    with pytest.raises(ValueError, match=r"no set set \(--data\): there is no image in it"):
+        find_set("set")
+    add_pairs(tmp_path / "set", "a")
+    assert find_set("set").scenes == {"a": [Path("set/ir/a.png"), Path("set/vis/a.png")]}
+
+
+def test_the_working_folder_is_no_name_of_a_set(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "COMMON", pairs)
+    monkeypatch.chdir(pairs)
+    add_pairs(pairs / "inner", "z")
+    monkeypatch.chdir(pairs / "inner")
+    for data in (".", "../inner"):
+        assert list(find_set(data).scenes) == ["z"]
+
+
+def test_all_of_a_known_set_is_more_than_what_is_there(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "COMMON", pairs.parent)
+    lists = pairs.parent / "splits/set"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("a\nd\ne\n")
+    (lists / "test.txt").write_text("b\n")
+    assert list(find_set("set").scenes) == ["b"]
+    with pytest.raises(ValueError, match=r"is not whole: 2 of the 4 scenes .* missing, d first"):
+        find_set("set", split="all")
+    (lists / "test.txt").write_text("b\nx\n")
+    with pytest.raises(ValueError, match="lacks sources of x;"):
+        find_set("set", limit=1)
 
 
 def test_only_the_chosen_pairs_are_staged(pairs: Path, tmp_path: Path) -> None:

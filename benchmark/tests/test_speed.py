@@ -115,6 +115,15 @@ def test_an_existing_table_is_kept(
     assert LINES[1] in output.read_text("utf-8")
 
 
+def test_an_output_that_is_a_loop(
+    methods: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "loop.md"
+    output.symlink_to(output)
+    assert call(methods, output, "--overwrite") == 1
+    assert f"{output} (--output) is a loop of symbolic links" in capsys.readouterr().err
+
+
 def test_another_interpreter_is_used(methods: dict[str, Path], tmp_path: Path) -> None:
     wrapper = tmp_path / "python"
     wrapper.write_text(f'#!/bin/sh\ntouch "{tmp_path}/used"\nexec "{sys.executable}" "$@"\n')
