@@ -133,9 +133,9 @@ def _pairs(folder: Path) -> dict[str, list[Path]]:
     found = [find_sides(folder)[role] for role in ("ir", "vis")]
     folders = [path for paths in found for path in paths if path.is_dir()]
     if not all(found) or len(folders) > len(found):
-        names = ", ".join(path.name for path in folders)
+        held = ", ".join(path.name for path in folders)
         raise ValueError(
-            f"cannot pair the images in {folder} (--data), which holds {names or 'one kind'}; "
+            f"cannot pair the images in {folder} (--data), which holds {held or 'one kind'}; "
             f"expected {LAYOUTS}"
         )
     if folders:
