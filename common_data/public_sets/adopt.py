@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from public_sets.catalogue import IMAGES, DataError, DataSet
-from public_sets.names import LAYOUTS, file_role, folder_role, strip_mark
+from public_sets.names import LAYOUTS, WORDS, file_role, folder_role, strip_mark
 
 LABELS = ("label", "labels", "segmentation_labels", "mask", "masks")
 SKIPPED = ("detection", "crop_hr_visible")
@@ -107,22 +107,22 @@ def _split_four(path: Path, output: Path, placer: Placer) -> None:
 
 
 def _pairs(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
-    stems: dict[str, set[str]] = defaultdict(set)
-    for path in images_in(source):
-        found = role_of(path, source)
-        if found is None and path.parent.name.lower() == "images":
-            _split_four(path, output, placer)
-            stems["ir"].add(path.stem)
-            stems["vis"].add(path.stem)
-        elif found is not None and (found[0] != "labels" or item.labels):
-            role, stem = found
-            placer.place(path, output / role / f"{stem}{path.suffix.lower()}")
-            stems[role].add(stem)
-    if not stems["ir"] or not stems["vis"]:
+    found = [(path, role_of(path, source)) for path in images_in(source)]
+    fours = [path for path, role in found if not role and path.parent.name.lower() == "images"]
+    known = [(path, *role) for path, role in found if role and (item.labels or role[0] in WORDS)]
+    if not fours and not {"ir", "vis"} <= {role for _, role, _ in known}:
         raise DataError(
             f"no infrared and visible images in {source} (--source); understood are {LAYOUTS}; "
             "and images/ of 4 channels"
         )
+    stems: dict[str, set[str]] = defaultdict(set)
+    for path in fours:
+        _split_four(path, output, placer)
+        stems["ir"].add(path.stem)
+        stems["vis"].add(path.stem)
+    for path, role, stem in known:
+        placer.place(path, output / role / f"{stem}{path.suffix.lower()}")
+        stems[role].add(stem)
     for split in item.counts:
         if (source / f"{split}.txt").is_file():
             placer.place(source / f"{split}.txt", output / f"{split}.txt")

@@ -101,6 +101,15 @@ def test_exposures_get_their_names_by_brightness(tmp_path: Path) -> None:
     assert cv2.imread(str(tmp_path / "out/Lamp/under.png")).mean() == 20
 
 
+def test_one_kind_of_image_is_not_laid_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "in/ir/01.png")
+    assert adopt("tno", tmp_path / "in", tmp_path / "out") == 1
+    assert "no infrared and visible images in" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_photographs_are_gathered(tmp_path: Path) -> None:
     draw(tmp_path / "in/train2014/a.jpg", channels=3)
     assert adopt("coco", tmp_path / "in", tmp_path / "out") == 0
