@@ -7,17 +7,20 @@ nobody needs this script to use them.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from prepare import check_output
 
 from demo_scenes import brackets, obscured, streets
 from demo_scenes.cameras import expose, thermal_image
 from demo_scenes.render import Camera, Scene, render
 from demo_scenes.textures import Array
+from public_sets.catalogue import DataError
 
 
 @dataclass
@@ -103,15 +106,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(args: argparse.Namespace) -> None:
-    """Draw the scenes asked for."""
-    for name in args.scene:
-        print(f"drawing {name}", flush=True)
-        if name in PAIRS:
-            draw_pair(name, args.output / "ir_vis")
-        else:
-            draw_bracket(name, args.output / "exposures")
+def main(args: argparse.Namespace) -> int:
+    """Draw the scenes asked for; return the exit status."""
+    try:
+        check_output(args.output)
+        for name in args.scene:
+            print(f"drawing {name}", flush=True)
+            if name in PAIRS:
+                draw_pair(name, args.output / "ir_vis")
+            else:
+                draw_bracket(name, args.output / "exposures")
+    except (DataError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main(build_parser().parse_args())
+    sys.exit(main(build_parser().parse_args()))

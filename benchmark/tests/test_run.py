@@ -14,16 +14,15 @@ import cv2
 import numpy as np
 import pytest
 from cli import read, save
+from runs import CHOSEN, REPORTS, call, stand_ins, written
 from stand_ins import SIZE, add_pairs, add_scenes, stand_in
 
 import run
 from images import read_channels
-from methods import METHODS, Method
+from methods import METHODS
 from metrics import CONVENTIONS
 from sets import find_set
 
-CHOSEN = ["en", "ce", "ssim"]
-REPORTS = ("scores.csv", "report.md", "report.html")
 needs_packages = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("accelerate", "safetensors")),
     reason="the methods' packages are not installed (requirements.txt at the top)",
@@ -39,20 +38,6 @@ def pairs(tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
-
-
-def call(data: Path | str, out: Path, methods: dict[str, Method], *more: str) -> int:
-    given = ["--data", str(data), "--output", str(out), "--workers", "1", "--device", "cpu"]
-    metrics = [] if "--metrics" in more else ["--metrics", *CHOSEN]
-    return run.main(run.parse_args([*given, *metrics, *more], methods), methods)
-
-
-def stand_ins(folder: Path, *behaviours: str) -> dict[str, Method]:
-    return {behaviour.title(): stand_in(folder, behaviour) for behaviour in behaviours}
-
-
-def written(out: Path) -> set[str]:
-    return {name for name in REPORTS if (out / name).exists()}
 
 
 def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,87 +171,6 @@ def test_broken_sources_are_found_before_fusing(
     assert message in told.err
     assert "fusing" not in told.out
     assert not out.exists()
-
-
-@pytest.mark.parametrize("record", ["", "{", "[1]", '{"a": 1}', "\0"])
-def test_a_record_that_a_killed_run_left_is_none(
-    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str], record: str
-) -> None:
-    methods = stand_ins(tmp_path, "good")
-    assert call(pairs, out, methods) == 0
-    (out / "logs/Good.json").write_text(record)
-    for name in REPORTS:
-        (out / name).unlink()
-    assert call(pairs, out, methods, "--reuse") == 1
-    assert "--reuse takes them if one complete run has made them" in capsys.readouterr().err
-    assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
-
-
-def test_an_output_that_is_no_folder(
-    tmp_path: Path, pairs: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    (tmp_path / "file").touch()
-    for output, message in (
-        ("loop", "is a loop of symbolic links"),
-        ("loop/out", "is a loop of symbolic links"),
-        ("file", "is a file; expected a folder"),
-        ("file/out", "cannot be written"),
-    ):
-        path = tmp_path / output
-        assert call(pairs, path, {"Average": METHODS["Average"]}) == 1
-        assert f"error: {path} (--output) {message}" in capsys.readouterr().err
-
-
-def test_nothing_is_replaced_unasked(
-    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    methods = stand_ins(tmp_path, "good")
-    assert call(pairs, out, methods) == 0
-    before = {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
-    assert call(pairs, out, methods) == 1
-    assert "scores.csv exists; --overwrite replaces it" in capsys.readouterr().err
-    for name in REPORTS:
-        (out / name).unlink()
-    assert call(pairs, out, methods) == 1
-    assert "a.png exists (3 of 3 results); --overwrite makes them anew" in capsys.readouterr().err
-    kept = {path: data for path, data in before.items() if path.name not in REPORTS}
-    assert {path: path.read_bytes() for path in kept} == kept
-    assert written(out) == set()
-    assert call(pairs, out, methods, "--overwrite") == 0
-
-
-def test_results_are_reused_if_asked(
-    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    methods = stand_ins(tmp_path, "good", "inverse")
-    assert call(pairs, out, methods) == 0
-    save(out / "fused/Good/a.png", np.zeros((*SIZE, 3), np.uint8))  # to know it again
-    (out / "fused/Inverse/b.png").unlink()
-    assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
-    printed = capsys.readouterr().out
-    assert "Good: 3 pairs of an earlier run" in printed
-    assert printed.count("Inverse: fusing 3 pairs") == 2
-    [score] = [row[2] for row in read(out / "scores.csv") if row[:2] == ["Good", "a"]]
-    assert float(score) == 0
-    assert "| Good | 0.125 |" in (out / "report.md").read_text("utf-8")
-    assert "of an earlier run |" in (out / "report.md").read_text("utf-8")
-
-
-def test_what_a_failed_run_left_is_not_reused(
-    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good, failing = stand_in(tmp_path, "good"), stand_in(tmp_path, "failing")
-    assert call(pairs, out, {"One": good}) == 0
-    assert call(pairs, out, {"One": failing}, "--overwrite") == 1
-    assert len(list((out / "fused/One").iterdir())) == 3  # of two runs
-    for name in REPORTS:
-        (out / name).unlink()
-    capsys.readouterr()
-    assert call(pairs, out, {"One": good}, "--reuse") == 1
-    assert "--overwrite makes them anew" in capsys.readouterr().err
-    assert call(pairs, out, {"One": good}, "--reuse", "--overwrite") == 0
-    assert "One: fusing 3 pairs" in capsys.readouterr().out
 
 
 def test_limit_and_the_viewer_s_scenes(tmp_path: Path, pairs: Path, out: Path) -> None:

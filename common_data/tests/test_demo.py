@@ -120,3 +120,12 @@ def test_textures_repeat_and_lettering_is_centred() -> None:
     )
     sign = lettering("AB", (1, 1, 1), (0, 0, 0)).mean(2)
     assert abs(sign.sum(0) @ np.arange(256) / sign.sum() - 127.5) < 6
+
+
+def test_an_output_that_is_a_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "loop"
+    output.symlink_to(output)
+    assert make_demo.main(make_demo.build_parser().parse_args(["--output", str(output)])) == 1
+    told = capsys.readouterr()
+    assert f"error: {output} (--output) is a loop of symbolic links" in told.err
+    assert "drawing" not in told.out
