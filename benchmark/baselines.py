@@ -153,7 +153,7 @@ def main(args: argparse.Namespace) -> int:
         return 1
     timed = seconds[1:] or seconds  # the first one warms up, as in the methods
     mean = sum(timed) / len(timed)
-    print(f"Mean time: {mean:.3f} seconds a pair, without reading and writing")
+    print(f"Mean time: {mean:.3f} seconds per result, without reading and writing")
     return 0
 
 

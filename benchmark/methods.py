@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sets import ROOT, ImageSet, Kind
 
 HERE = Path(__file__).resolve().parent
-MEAN_TIME = re.compile(r"^Mean time: ([0-9.]+) seconds a pair", re.MULTILINE)
+MEAN_TIME = re.compile(r"^Mean time: ([0-9.]+) seconds per result", re.MULTILINE)
 
 
 class Method(NamedTuple):

@@ -42,7 +42,7 @@ for name, path in sorted(sources.items()):
     if name == "b" and behaviour == "cut":
         image = image[:-1]
     cv2.imwrite(str(target), 255 - image if behaviour == "inverse" else image)
-print("Mean time: 0.125 seconds a pair, without reading and writing")
+print("Mean time: 0.125 seconds per result, without reading and writing")
 """
 SIZE = (24, 28)
 
