@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli import read, save
-from runs import REPORTS, call, stand_ins, written
 from stand_ins import SIZE, add_pairs, stand_in
 
 from methods import METHODS
+from runs import REPORTS, call, stand_ins, written
 
 
 @pytest.fixture

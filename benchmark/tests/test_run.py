@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 from cli import read, save
-from runs import CHOSEN, REPORTS, call, stand_ins, written
 from stand_ins import SIZE, add_pairs, add_scenes, stand_in
 
 import run
 from images import read_channels
 from methods import METHODS
 from metrics import CONVENTIONS
+from runs import CHOSEN, REPORTS, call, stand_ins, written
 from sets import find_set
 
 needs_packages = pytest.mark.skipif(
