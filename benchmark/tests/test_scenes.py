@@ -21,7 +21,7 @@ def test_scenes(scenes: Path) -> None:
         exposures = [read_channels(path) for path in (scenes / "scenes" / scene).iterdir()]
         fused = read_channels(scenes / f"{method}/{scene}.png")
         expected = CONVENTIONS["standard"].score(header[2:], exposures, fused)
-        assert [float(score) for score in scores] == pytest.approx(expected, abs=5e-7)
+        assert [float(score) for score in scores] == pytest.approx(expected, rel=1e-8)
     _, count, methods, *table = done.stdout.splitlines()
     assert count.startswith("3 images")
     assert methods.split() == ["first", "middle"]
@@ -39,7 +39,7 @@ def test_scenes_of_two_exposures_are_pairs(scenes: Path) -> None:
     exposures = [read_channels(scenes / f"scenes/a/{number}.png") for number in (0, 1)]
     fused = read_channels(scenes / "first/a.png")
     expected = CONVENTIONS["vifb"].score(header[2:], exposures, fused)
-    assert [float(score) for score in row[2:]] == pytest.approx(expected, abs=5e-7)
+    assert [float(score) for score in row[2:]] == pytest.approx(expected, rel=1e-8)
 
 
 def test_metrics_of_two_sources_refuse_more_exposures(scenes: Path) -> None:
