@@ -77,9 +77,10 @@ def add_fusion_flags(
     )
     values.add_argument(
         "--stretch",
-        choices=("none", "minmax"),
+        choices=("none", "minmax", "max"),
         default="none",
-        help="clip the result, or stretch it to the full range as the authors' programs did",
+        help="clip the result, or stretch it to the full range as the authors' programs did: from "
+        "its least to its greatest value, or from 0 to its greatest value",
     )
     compute = parser.add_argument_group("computing")
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")

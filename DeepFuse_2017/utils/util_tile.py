@@ -78,7 +78,8 @@ class TiledFusion(ABC):
         tile: Side of a tile in pixels, 0 for whole images, None for `default_tile` of the device.
         color: Give the result the colour of its sources; otherwise only luma is fused.
         stretch: `none` clips the result to [0, 1]; `minmax` maps its least and greatest value
-            to 0 and 1, as the authors' programs did when they saved.
+            to 0 and 1, and `max` maps 0 and its greatest value to 0 and 1. The authors' programs
+            did one or the other when they saved.
     """
 
     stride = 1  # pixels: of the network's coarsest scale
@@ -139,7 +140,7 @@ class TiledFusion(ABC):
             return TiledFusion.fuse(self, mirrored)[:height, :width]  # not what overrides it, twice
         fuse_planes = self.fuser(sources)
         low, high = 0.0, 1.0
-        if self.stretch == "minmax":
+        if self.stretch != "none":
             low, high = self._bounds(sources, fuse_planes)
         in_colour = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
         result = np.empty((height, width, 3) if in_colour else (height, width), sources[0].dtype)
@@ -173,12 +174,17 @@ class TiledFusion(ABC):
         return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
 
     def _bounds(self, sources: Sequence[Array], fuse_planes: FusePlanes) -> tuple[float, float]:
-        """Return the least and greatest value of the fused image, (0, 1) if it is constant."""
+        """Return the values of the fused image that become 0 and 1.
+
+        They are 0 and 1 themselves where nothing can be stretched: of a uniform image for
+        `minmax`, of one without a value above 0 for `max`.
+        """
         low, high = math.inf, -math.inf
         for tile, images in self.source_tiles(sources):
             rows, columns = tile.keep
             kept = fuse_planes(self.planes(images))[..., rows, columns]
             low, high = min(low, float(kept.min())), max(high, float(kept.max()))
+        low = 0.0 if self.stretch == "max" else low
         return (low, high) if low < high else (0.0, 1.0)
 
     def _finish(self, fused: Tensor, images: Sequence[Tensor], in_colour: bool) -> Tensor:

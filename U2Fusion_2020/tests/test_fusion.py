@@ -220,15 +220,18 @@ def test_resize_brings_one_source_to_the_other(
 def test_stretch_fills_the_range(tmp_path: Path, fuse: Call) -> None:
     dull = [image // 5 + 80 for image in exposures(0, channels=1)]
     files = [put(tmp_path / f"{n}.png", image) for n, image in enumerate(dull)]
-    for stretch in ("none", "minmax"):
+    for stretch in ("none", "minmax", "max"):
         output = tmp_path / f"{stretch}.png"
         assert fuse("--images", *files, "--output", output, "--stretch", stretch).status == 0
-    plain, stretched = levels(tmp_path / "none.png"), levels(tmp_path / "minmax.png")
+    plain, full, bright = (levels(tmp_path / f"{n}.png") for n in ("none", "minmax", "max"))
     assert np.ptp(plain) < 150
-    assert (stretched.min(), stretched.max()) == (0, 255)
+    assert (full.min(), full.max()) == (0, 255)
+    assert bright.min() > 0.5 * plain.min()  # 0 stays 0
+    assert bright.max() == 255
     exact = folded(files)
     scaled = (exact - exact.min()) / np.ptp(exact)
-    assert np.abs(stretched - 255 * scaled).max() <= 0.6
+    assert np.abs(full - 255 * scaled).max() <= 0.6
+    assert np.abs(bright - 255 * exact / exact.max()).max() <= 0.6
 
 
 def test_console_output_from_another_folder(tmp_path: Path, gray_weights: Path) -> None:

@@ -47,7 +47,7 @@ NOISY, LONG = near_identity(noise=0.02), long_sighted()
     tile=st.integers(3, 50),
     count=st.integers(2, 4),
     colour=st.booleans(),
-    stretch=st.sampled_from(["none", "minmax"]),
+    stretch=st.sampled_from(["none", "minmax", "max"]),
 )
 def test_tiled_equals_whole(
     height: int, width: int, tile: int, count: int, colour: bool, stretch: str
@@ -87,6 +87,14 @@ def test_minmax_of_a_uniform_result_is_finite() -> None:
     fused = fusion_of(LONG, 8, stretch="minmax").fuse([flat, flat])
     assert np.isfinite(fused).all()
     assert np.ptp(fused) == 0
+
+
+@pytest.mark.parametrize(("level", "white"), [(0.5, True), (0.0, False)])
+def test_a_uniform_result_is_brightened_unless_it_is_black(level: float, white: bool) -> None:
+    flat = np.full((20, 21), level, np.float32)
+    fusion = fusion_of(LONG, 8, stretch="max")
+    fusion.fuse_planes = lambda planes: planes[:1]
+    np.testing.assert_allclose(fusion.fuse([flat, flat]), float(white), atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
