@@ -32,12 +32,17 @@ ABOUT = {
 STEPS = {"train": 2, "fuse": 2}  # a round
 
 
-def make_patches(folder: Path) -> PatchDataset:
-    """Write pairs of noise and return patches of them."""
+def make_pairs(folder: Path) -> None:
+    """Write pairs of noise into `ir/` and `vis/` of a folder."""
     for index in range(PHOTOS):
         for name, image in zip(("ir", "vis"), make_pair(), strict=True):
             (folder / name).mkdir(exist_ok=True)
             write_image(folder / name / f"{index}.png", np.roll(image, index))
+
+
+def make_patches(folder: Path) -> PatchDataset:
+    """Return patches of pairs of noise."""
+    make_pairs(folder)
     return PatchDataset(find_task_scenes("ivif", [folder]), SIDE, patches=64, swap=True)
 
 
@@ -126,8 +131,8 @@ def plain_information(layers: torch.nn.Sequential, luma: Tensor) -> Tensor:
         if index in TAPS:
             sums = torch.zeros_like(total)
             for channel in range(x.shape[1]):
-                padded = F.pad(x[:, channel : channel + 1], (1, 1, 1, 1), mode="reflect")
-                sums += F.conv2d(padded, kernel).square().mean(dim=(1, 2, 3))
+                edges = F.conv2d(x[:, channel : channel + 1], kernel, padding=1)
+                sums += edges.square().mean(dim=(1, 2, 3))
             total += sums / x.shape[1]
     return total / len(TAPS)
 

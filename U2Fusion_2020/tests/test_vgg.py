@@ -96,10 +96,13 @@ def test_laplacian_by_hand() -> None:
     expected[1, 2, 1:4, 2:5] = 1
     expected[1, 2, 2, 3] = -8
     torch.testing.assert_close(found, expected)
-    corner = torch.zeros(1, 1, 4, 4)
-    corner[0, 0, 1, 1] = 8  # reflected into four of the corner's neighbours
-    assert laplacian(corner)[0, 0, 0, 0] == 4
-    assert laplacian(torch.full((1, 2, 5, 5), 3.0)).abs().max() < 1e-6
+    uniform = laplacian(torch.full((1, 2, 5, 5), 8.0))  # only 0 beyond the border differs
+    sides, corners = -3, -5  # as many neighbors are missing, of 8/8 each
+    assert uniform[0, 1].tolist() == [
+        [corners, sides, sides, sides, corners],
+        *[[sides, 0, 0, 0, sides]] * 3,
+        [corners, sides, sides, sides, corners],
+    ]
 
 
 def test_information_by_its_equation(trial: InformationMeasure) -> None:
@@ -108,7 +111,7 @@ def test_information_by_its_equation(trial: InformationMeasure) -> None:
     taps = trial.vgg(luma[:, :, rows][..., columns])  # nearest neighbour
     total = 0.0
     for tap in taps:
-        maps = F.pad(tap, (1, 1, 1, 1), mode="reflect")[0].double().numpy()
+        maps = np.pad(tap[0].double().numpy(), [(0, 0), (1, 1), (1, 1)])
         for one in maps:
             ring = sum(
                 one[1 + i : one.shape[0] - 1 + i, 1 + j : one.shape[1] - 1 + j]
@@ -168,6 +171,24 @@ def test_order_of_the_channels_matters_little(original: Path, shared: Path) -> N
     measure.vgg.mean = measure.vgg.mean.flip(1)
     turned = measure(pair, 3200.0)
     assert 0 < (turned - right).abs().max() < 0.005
+
+
+def test_padding_of_the_laplacian_matters_little(
+    original: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped weights were trained on maps that were reflected at the border."""
+    files = [shared / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
+    pair = lumas(*(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files))
+    patches = [pair[..., y : y + 64, x : x + 64] for y, x in ((0, 0), (80, 200), (150, 90))]
+    measure = InformationMeasure.load(original, "caffe")
+    zeros = torch.cat([measure(patch, 3000.0) for patch in patches])
+
+    def reflected(features: torch.Tensor) -> torch.Tensor:
+        return laplacian(F.pad(features, (1, 1, 1, 1), mode="reflect"))[..., 1:-1, 1:-1]
+
+    monkeypatch.setattr(utils.vgg, "laplacian", reflected)
+    before = torch.cat([measure(patch, 3000.0) for patch in patches])
+    assert 0 < (before - zeros).abs().max() < 0.03
 
 
 def test_batch_mates_do_not_matter(trial: InformationMeasure) -> None:

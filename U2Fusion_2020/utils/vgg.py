@@ -44,7 +44,7 @@ STATISTICS: dict[str, tuple[Sequence[float], Sequence[float]]] = {
 CONVENTIONS = ("features", "caffe", "imagenet")
 CAFFE_BIASES = (0.7344, 0.0934, 0.0677, 0.8862)  # the first of conv1_1, by which a network is known
 IMAGENET_BIASES = (0.4034, 0.3778, 0.4644, -0.3228)
-REFERENCE_INFORMATION = 17913.3  # g of `calibration_image` by the original network
+REFERENCE_INFORMATION = 17765.5  # g of `calibration_image` by the original network
 MAX_FACTOR = 3.0  # by which weights for inputs of the original scale may differ from that
 
 
@@ -140,11 +140,14 @@ class InformationMeasure:
 
 
 def laplacian(features: Tensor) -> Tensor:
-    """Return neighbours' mean minus centre, of maps reflected at the border: (B, K, h, w)."""
+    """Return the mean of the eight neighbors minus the center, (B, K, h, w).
+
+    Maps are 0 beyond their borders, as in the official code.
+    """
     channels = features.shape[1]
     kernel = features.new_full((channels, 1, 3, 3), 1 / 8)
     kernel[..., 1, 1] = -1
-    return F.conv2d(F.pad(features, (1, 1, 1, 1), mode="reflect"), kernel, groups=channels)
+    return F.conv2d(features, kernel, padding=1, groups=channels)
 
 
 def information(vgg: VGG16, luma: Tensor) -> Tensor:
