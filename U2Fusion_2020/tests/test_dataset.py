@@ -189,15 +189,30 @@ def test_running_workers_learn_of_a_new_epoch(scenes: list[Scene]) -> None:
         assert same([batch["sources"][0] for batch in loader], samples(dataset))
 
 
-def test_fixed_patches_stay_the_same(scenes: list[Scene]) -> None:
+def test_fixed_patches_stay_the_same_but_for_their_order(scenes: list[Scene]) -> None:
     fixed = PatchDataset(scenes, **VARIED, fixed=True, seed=3)
     start = samples(fixed)
-    fixed.start_epoch(7)
-    assert same(samples(fixed), start)
     assert same(samples(PatchDataset(scenes, **VARIED, seed=3)), start)  # those of epoch 0
+    exchanged = 0
+    for epoch in range(1, 5):
+        fixed.start_epoch(epoch)
+        for now, first in zip(samples(fixed), start, strict=True):
+            assert torch.equal(now, first) or torch.equal(now, first.flip(0))
+            exchanged += torch.equal(now, first.flip(0))
+    assert 15 < exchanged < 45  # of 60
+
+
+def test_weights_follow_their_sources(scenes: list[Scene]) -> None:
+    fixed = PatchDataset(scenes, **VARIED, fixed=True)
     assert "weights" not in fixed[0]
-    fixed.weights = torch.rand(15, 2)
-    assert torch.equal(fixed[4]["weights"], fixed.weights[4])
+    means = [fixed.patch(index).mean(dim=(1, 2)) for index in range(15)]
+    fixed.weights = torch.stack(means)  # any numbers by which a source is known
+    for epoch in range(3):
+        fixed.start_epoch(epoch)
+        for index in range(15):
+            sample = fixed[index]
+            assert torch.equal(sample["weights"], sample["sources"].mean(dim=(1, 2)))
+    assert torch.equal(fixed.weights, torch.stack(means))
 
 
 def test_patches_go_round_the_scenes(scenes: list[Scene]) -> None:
@@ -263,19 +278,17 @@ def test_scenes_to_validate_on_are_others(tmp_path: Path, task: str) -> None:
     assert names_of(again[1]) == names_of(val)
     others = [split_task(task, folders, settings_of("--seed", s)) for s in (1, 2, 3)]
     assert any(names_of(other[1]) - names_of(val) for other in others)
-    before = samples(val), samples(train)
-    for dataset in (train, val):
-        dataset.start_epoch(5)
-    assert same(samples(val), before[0])  # always the same
-    assert not same(samples(train), before[1])
+    before = samples(val)
+    val.start_epoch(5)
+    assert same(samples(val), before)  # not exchanged either
 
 
 def test_flags_of_the_data_reach_it(tmp_path: Path) -> None:
     folders = [put_set(tmp_path / "set", "mef", 4, size=(16, 16))]
     quiet = settings_of("--patches", 40, "--val_fraction", 0)
-    [turned, plain, fixed] = [
+    [turned, plain] = [
         split_task("mef", folders, argparse.Namespace(**{**vars(quiet), **changed}))[0]
-        for changed in ({"augment": True}, {}, {"fixed_patches": True})
+        for changed in ({"augment": True}, {})
     ]
     assert len(plain) == 40
 
@@ -284,9 +297,17 @@ def test_flags_of_the_data_reach_it(tmp_path: Path) -> None:
 
     assert kinds(plain) == 4 * 2  # swapped or not
     assert kinds(turned) > 8
-    start = samples(fixed)
-    fixed.start_epoch(1)
-    assert same(samples(fixed), start)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_patches_are_fixed_unless_fresh_ones_are_wanted(tmp_path: Path, fresh: bool) -> None:
+    folders = [put_set(tmp_path / "set", count=4)]
+    for dataset in split_task("ivif", folders, settings_of("--fresh_patches", fresh)):
+        start = [dataset.patch(index) for index in range(len(dataset))]
+        dataset.start_epoch(5)
+        now = [dataset.patch(index) for index in range(len(dataset))]
+        changes = fresh and len(dataset) > 1  # the one to validate on never does
+        assert same(now, start) is not changes
 
 
 def test_number_of_pairs(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ TRAIN = COMMON | {
     "val_fraction": ("0.2", 0.2),
     "crop_size": ("96", 96),
     "patches": ("8", 8),
-    "fixed_patches": ("True", True),
+    "fresh_patches": ("True", True),
     "augment": ("True", True),
     "batch_size": ("3", 3),
     "num_epochs": ("5", 5),
@@ -157,12 +157,20 @@ def test_a_task_is_learned_once() -> None:
         configs.sets_of_tasks(args)
 
 
-@pytest.mark.parametrize("name", ["gray", "fixed_patches", "augment", "output"])
+@pytest.mark.parametrize("name", ["gray", "fresh_patches", "augment", "output"])
 @pytest.mark.parametrize("value", [True, False])
 def test_switches_of_training(name: str, value: bool) -> None:
     short = f"--{name}" if value else f"--no-{name}"
     for words in (short, f"--{name} {value}", f"--{name}={str(value).lower()}"):
         assert getattr(configs.parse_args(words.split()), name) is value
+
+
+@pytest.mark.parametrize(
+    ("words", "fresh"),
+    [("", False), ("--fixed_patches", False), ("--fixed_patches False", True)],
+)
+def test_patches_are_fixed_or_fresh(words: str, fresh: bool) -> None:
+    assert configs.parse_args(words.split()).fresh_patches is fresh
 
 
 @pytest.mark.parametrize(
@@ -183,7 +191,7 @@ def test_switches_of_fusing(words: str, color: bool, align: bool) -> None:
 WRONG_TRAINING = {
     "--gray maybe": "say --gray True or False",
     "--no-augment True": "say --augment True or False",
-    "--fixed_patches 1": "say --fixed_patches True or False",
+    "--fresh_patches 1": "say --fresh_patches True or False",
     "--tasks": "expected at least one argument",
     "--tasks ivif med": "invalid choice: 'med'",
     "--image_path": "expected at least one argument",

@@ -185,12 +185,13 @@ def test_stopped_between_or_amid_tasks(
     assert re.search(r"Loss after mef: ivif \d.*, mef \d", outcome.out)
 
 
-def test_stopped_amid_the_second_of_three_tasks_of_fixed_patches(
-    tmp_path: Path, train: Call, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("others", [(), ("--fresh_patches",), ("--val_fraction", 0)])
+def test_stopped_amid_the_second_of_three_tasks(
+    tmp_path: Path, train: Call, monkeypatch: pytest.MonkeyPatch, others: tuple[object, ...]
 ) -> None:
     """What the third one is to keep of the first one is measured again, and is the same."""
     flags = (*sets_in(tmp_path / "sets", "ivif", "mef", "mff"), *quick(), "--num_epochs", 1)
-    flags = (*flags, "--fixed_patches", "--fisher_samples", 3)
+    flags = (*flags, "--fisher_samples", 3, *others)
     assert train(*flags).status == 0
     [whole] = runs_of(tmp_path)
     whole = whole.rename(tmp_path / "whole")
@@ -232,13 +233,13 @@ def test_finished_and_changed_runs(tmp_path: Path, train: Call) -> None:
     assert outcome.status == 0
     assert "Nothing to do: 1 epochs are done (--num_epochs)" in outcome.out
     assert same_weights(weights_of(run), before)
-    changed = ("--c_ivif", 2000, "--ewc_lambda", 1, "--fixed_patches", "--mse_weight", 0)
+    changed = ("--c_ivif", 2000, "--ewc_lambda", 1, "--fresh_patches", "--mse_weight", 0)
     outcome = train(*flags, "--resume_path", run, *changed)
     assert outcome.status == 1
     for change in (
         "--c_ivif 3000.0 (now 2000.0)",
         "--ewc_lambda 80000.0 (now 1.0)",
-        "--fixed_patches False (now True)",
+        "--fresh_patches False (now True)",
         "--mse_weight 20.0 (now 0.0)",
     ):
         assert change in outcome.err

@@ -213,35 +213,35 @@ def test_fixed_patches_are_measured_once(
         return similarity(self, task, model, batch)
 
     monkeypatch.setattr(TaskLosses, "similarity", watch)
-    flags = (*quick(), "--num_epochs", 3, "--fixed_patches")
+    flags = (*quick(), "--num_epochs", 3)
     outcome = train("--image_path", pairs, *flags)
     assert outcome.status == 0
     assert "Measuring ivif: 100%|" in outcome.err
-    assert [len(sources) for sources, *_ in measured] == [2, 2, 1]  # to train on, to validate on
-    known = {
-        tuple(pair.flatten().tolist()): weights
-        for sources, _, found in measured
-        for pair, weights in zip(sources, found, strict=True)
-    }
+    assert [len(sources) for sources, *_ in measured] == [4, 1]  # to train on, to validate on
+    known = {}
+    for sources, _, found in measured:
+        for pair, weights in zip(sources, found, strict=True):
+            for one, other in ((pair, weights), (pair.flip(0), weights.flip(0))):
+                known[tuple(one.flatten().tolist())] = other
     for sources, weights in used:  # whatever the order of an epoch, each has its own
         for pair, found in zip(sources, weights, strict=True):
             assert torch.equal(known[tuple(pair.flatten().tolist())], found)
     assert len(used) == 3 * (2 + 1) + 1
 
 
-def test_free_patches_are_measured_anew(
+def test_fresh_patches_are_measured_anew(
     tmp_path: Path, pairs: Path, train: Call, measured: Measured
 ) -> None:
-    flags = (*quick(), "--num_epochs", 2, "--val_fraction", 0)
+    flags = (*quick(), "--num_epochs", 2, "--val_fraction", 0, "--fresh_patches")
     assert train("--image_path", pairs, *flags).status == 0
     patches = [pair for sources, *_ in measured for pair in sources]
     assert len(patches) >= 10
     assert len({tuple(pair.flatten().tolist()) for pair in patches}) >= 10
 
 
-@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize("fresh", [True, False])
 def test_every_epoch_has_its_own_patches_unless_they_are_fixed(
-    pairs: Path, train: Call, monkeypatch: pytest.MonkeyPatch, fixed: bool
+    pairs: Path, train: Call, monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
     seen: list[torch.Tensor] = []
     forward = DenseNet.forward
@@ -252,23 +252,24 @@ def test_every_epoch_has_its_own_patches_unless_they_are_fixed(
         return forward(self, pair)
 
     monkeypatch.setattr(DenseNet, "forward", watch)
-    flags = (*quick(), "--num_epochs", 2, "--val_fraction", 0, f"--fixed_patches={fixed}")
+    flags = (*quick(), "--num_epochs", 2, "--val_fraction", 0, f"--fresh_patches={fresh}")
     assert train("--image_path", pairs, *flags).status == 0
     first, second = seen[:5], seen[5:]
+    flipped = [pair.flip(0) for pair in second]
     assert len(second) == 5
-    repeated = sum(any(torch.equal(a, b) for b in second) for a in first)
-    assert repeated == 5 if fixed else repeated == 0
+    repeated = sum(any(torch.equal(a, b) for b in (*second, *flipped)) for a in first)
+    assert repeated == (0 if fresh else 5)
 
 
 def test_silence_on_request(pairs: Path, train: Call) -> None:
-    outcome = train("--image_path", pairs, *once("--output", "False", "--fixed_patches"))
+    outcome = train("--image_path", pairs, *once("--output", "False"))
     assert outcome.status == 0
     assert "%|" not in outcome.err
 
 
-@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("fresh", [False, True])
 def test_mixed_precision_leaves_the_loss_exact(
-    pairs: Path, train: Call, monkeypatch: pytest.MonkeyPatch, fixed: bool
+    pairs: Path, train: Call, monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
     seen: list[tuple[torch.dtype, ...]] = []
     inside: list[torch.dtype] = []
@@ -286,7 +287,7 @@ def test_mixed_precision_leaves_the_loss_exact(
 
     monkeypatch.setattr("utils.util_tasks.similarity_loss", watch)
     monkeypatch.setattr(run_train, "DenseNet", Watched)
-    flags = once("--precision", "bf16", f"--fixed_patches={fixed}")
+    flags = once("--precision", "bf16", f"--fresh_patches={fresh}")
     outcome = train("--image_path", pairs, *flags)
     assert outcome.status == 0, outcome.err
     assert set(seen) == {(torch.float32,) * 3}

@@ -39,15 +39,15 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         scenes: At least `size` pixels a side.
         size: Side of a patch, pixels.
         patches: How many; by default one of each scene.
-        fixed: Cut the same ones in every epoch.
+        fixed: Cut, turn and mirror in every epoch as in the first one.
         augment: Turn and mirror them.
-        swap: Exchange the two sources of half of them.
+        swap: Exchange the two sources of half of them, others in every epoch.
         seed: Together with the epoch and the sample's index it decides all of these, whatever
             the number of workers and processes.
 
     Attributes:
-        weights: The sources' weights if they were measured, (len, 2); samples then have
-            `weights`, (2,). Only where patches are fixed.
+        weights: The weights of what `patch` returns if they were measured, (len, 2); samples
+            then have `weights`, (2,). Only where patches are fixed.
 
     Raises:
         InputError: a scene is smaller than a patch.
@@ -83,16 +83,26 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
 
     def start_epoch(self, epoch: int) -> None:
         """Choose the patches of an epoch (from 0); never called, they stay the same."""
-        if not self.fixed:
-            self._epoch.fill_(epoch)
+        self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
         return self.patches
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Return one sample."""
+        sample = {"sources": self.patch(index)}
+        if self.weights is not None:
+            sample["weights"] = self.weights[index]
+        chance = random.Random(f"{self.seed} {int(self._epoch)} {index} swap")
+        if self.swap and chance.random() < 0.5:
+            sample = {name: value.flip(0) for name, value in sample.items()}
+        return sample
+
+    def patch(self, index: int) -> Tensor:
+        """Return the lumas of one sample before they are exchanged, (2, size, size)."""
         scene = self.scenes[index % len(self.scenes)]
-        chance = random.Random(f"{self.seed} {int(self._epoch)} {index}")
+        epoch = 0 if self.fixed else int(self._epoch)
+        chance = random.Random(f"{self.seed} {epoch} {index}")
         top = chance.randint(0, scene.height - self.size)
         left = chance.randint(0, scene.width - self.size)
         place = (slice(top, top + self.size), slice(left, left + self.size))
@@ -100,10 +110,7 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         if self.augment:
             pair = np.rot90(pair, chance.randrange(4), axes=(1, 2))
             pair = pair[:, :, ::-1] if chance.random() < 0.5 else pair
-        if self.swap and chance.random() < 0.5:
-            pair = pair[::-1]
-        sample = {"sources": torch.from_numpy(np.ascontiguousarray(pair))}
-        return sample if self.weights is None else {**sample, "weights": self.weights[index]}
+        return torch.from_numpy(np.ascontiguousarray(pair))
 
 
 def find_task_scenes(
@@ -188,7 +195,7 @@ def split_task(
         train,
         args.crop_size,
         args.patches,
-        fixed=args.fixed_patches,
+        fixed=not args.fresh_patches,
         augment=args.augment,
         swap=True,
         seed=args.seed,
@@ -236,13 +243,15 @@ def add_pair_flags(data: argparse._ArgumentGroup, demo: dict[str, Path]) -> None
     )
     data.add_argument("--crop_size", type=positive_int, default=64, help="side of a patch, pixels")
     data.add_argument(
-        "--patches", type=positive_int, help="patches an epoch; by default one of each pair"
+        "--patches", type=positive_int, help="patches in each epoch; by default one of each pair"
     )
     data.add_argument(
-        "--fixed_patches",
+        "--fresh_patches",
         action=BooleanFlag,
+        opposite="--fixed_patches",
         default=False,
-        help="cut the same patches in every epoch, and measure their information once",
+        help="cut new patches in every epoch and measure them in every step; by default they stay "
+        "the same, as in the official code, and are measured once",
     )
     data.add_argument(
         "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"

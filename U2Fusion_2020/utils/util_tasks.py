@@ -2,7 +2,7 @@
 
 import argparse
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from utils.util_ewc import ElasticWeights
 from utils.util_loss import similarity_loss
 from utils.vgg import InformationMeasure
 
+MEASURED_AT_ONCE = 4  # patches, whatever the batch size
 Batch = dict[str, Tensor]
 
 
@@ -94,17 +95,25 @@ class TaskLosses:
         }
 
     def measure_once(self, task: Task) -> None:
-        """Measure the patches that stay the same, unless that is done."""
+        """Measure the patches that stay the same, unless that is done.
+
+        Every process must call it.
+        """
         for dataset in (task.train_set, task.val_set):
             if dataset is not None and dataset.fixed and dataset.weights is None:
-                each = [self.weights(task, batch).cpu() for batch in self._batches(task, dataset)]
-                dataset.weights = torch.cat(each)
+                dataset.weights = self._measure(task, dataset)
 
-    def _batches(self, task: Task, dataset: PatchDataset) -> Iterator[Batch]:
-        loader = DataLoader(dataset, self.args.batch_size)
+    def _measure(self, task: Task, dataset: PatchDataset) -> Tensor:
+        """Return omega of every patch, (len, 2), the same whatever the number of processes."""
+        device, rank = self.accelerator.device, self.accelerator.process_index
+        found = torch.zeros(len(dataset), 2, device=device)
+        firsts = range(0, len(dataset), MEASURED_AT_ONCE)[rank :: self.accelerator.num_processes]
         shown = self.args.output and self.accelerator.is_main_process
-        for batch in tqdm(loader, f"Measuring {task.name}", disable=not shown):
-            yield self._moved(batch)
+        for first in tqdm(firsts, f"Measuring {task.name}", disable=not shown):
+            rows = range(len(dataset))[first : first + MEASURED_AT_ONCE]
+            sources = torch.stack([dataset.patch(index) for index in rows]).to(device)
+            found[first : rows.stop] = self.weights(task, {"sources": sources})
+        return self.accelerator.reduce(found, reduction="sum").cpu()  # others left their rows 0
 
     def _moved(self, batch: Batch) -> Batch:
         return {name: value.to(self.accelerator.device) for name, value in batch.items()}
@@ -112,6 +121,7 @@ class TaskLosses:
     def fisher_samples(self, tasks: Sequence[Task]) -> Iterable[tuple[Task, Batch]]:
         """Yield `--fisher_samples` samples of each task, batches of one."""
         for task in tasks:
+            self.measure_once(task)
             task.train_set.start_epoch(0)  # the same in a run that went on
             chance = random.Random(f"{self.args.seed} {task.name}")
             count = min(self.args.fisher_samples, len(task.train_set))
