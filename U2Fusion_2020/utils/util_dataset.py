@@ -82,7 +82,7 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by the workers
 
     def start_epoch(self, epoch: int) -> None:
-        """Choose the patches of an epoch (from 0); never called, they stay the same."""
+        """Choose the patches of an epoch (from 0), or of fixed ones the order of their sources."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -93,8 +93,8 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         sample = {"sources": self.patch(index)}
         if self.weights is not None:
             sample["weights"] = self.weights[index]
-        chance = random.Random(f"{self.seed} {int(self._epoch)} {index} swap")
-        if self.swap and chance.random() < 0.5:
+        rng = random.Random(f"{self.seed} {int(self._epoch)} {index} swap")
+        if self.swap and rng.random() < 0.5:
             sample = {name: value.flip(0) for name, value in sample.items()}
         return sample
 
@@ -102,14 +102,14 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         """Return the lumas of one sample before they are exchanged, (2, size, size)."""
         scene = self.scenes[index % len(self.scenes)]
         epoch = 0 if self.fixed else int(self._epoch)
-        chance = random.Random(f"{self.seed} {epoch} {index}")
-        top = chance.randint(0, scene.height - self.size)
-        left = chance.randint(0, scene.width - self.size)
+        rng = random.Random(f"{self.seed} {epoch} {index}")
+        top = rng.randint(0, scene.height - self.size)
+        left = rng.randint(0, scene.width - self.size)
         place = (slice(top, top + self.size), slice(left, left + self.size))
-        pair = scene.pair(place, chance)
+        pair = scene.pair(place, rng)
         if self.augment:
-            pair = np.rot90(pair, chance.randrange(4), axes=(1, 2))
-            pair = pair[:, :, ::-1] if chance.random() < 0.5 else pair
+            pair = np.rot90(pair, rng.randrange(4), axes=(1, 2))
+            pair = pair[:, :, ::-1] if rng.random() < 0.5 else pair
         return torch.from_numpy(np.ascontiguousarray(pair))
 
 
