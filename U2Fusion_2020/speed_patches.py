@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from accelerate import Accelerator
+
 import configs
 from models.DenseNet import DenseNet
 from run_train import build_training
@@ -43,13 +45,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def build(args: argparse.Namespace, form: str, data: Path, vgg: InformationMeasure) -> Training:
+def build(
+    form: str, data: Path, steps: int, accelerator: Accelerator, vgg: InformationMeasure
+) -> Training:
     """Return a training as `run_train.py` builds it, its fixed patches measured."""
     flags = ["--image_path", str(data), "--val_fraction", "0", "--output", "False", *FORMS[form]]
-    settings = configs.parse_args([*flags, "--device", args.device])
-    settings.patches = args.steps * settings.batch_size
-    device = resolve_device(args.device)
-    accelerator = build_accelerator(device, args.precision, settings.seed)
+    settings = configs.parse_args(flags)
+    settings.patches = steps * settings.batch_size
+    device = accelerator.device
     losses = TaskLosses(settings, accelerator, vgg.to(device), ElasticWeights(device))
     task = Task("ivif", settings.c_ivif, *split_task("ivif", [data], settings))
     return build_training(settings, accelerator, task, DenseNet().to(device), losses)
@@ -59,8 +62,11 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
     """Return steps in each second for both forms, medians of epochs that take turns."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         make_pairs(Path(folder))
+        accelerator = build_accelerator(resolve_device(args.device), args.precision, seed=0)
         vgg = make_measure()
-        trainings = {form: build(args, form, Path(folder), vgg) for form in FORMS}
+        trainings = {
+            form: build(form, Path(folder), args.steps, accelerator, vgg) for form in FORMS
+        }
         seconds: dict[str, list[float]] = {form: [] for form in FORMS}
         for epoch in range(args.rounds + 1):
             for form, training in trainings.items():

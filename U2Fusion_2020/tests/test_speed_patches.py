@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 import speed_patches
 from tests.method import stand_in
@@ -22,6 +23,7 @@ def test_fixed_patches_are_measured_once_and_fresh_ones_in_every_step(
 
     monkeypatch.setattr(InformationMeasure, "__call__", watch)
     monkeypatch.setattr(speed_patches, "make_measure", lambda: InformationMeasure.load(stand_in()))
+    AcceleratorState._reset_state(reset_partial_state=True)  # as in a process of its own
     flags = ["--rounds", "2", "--steps", "2", "--threads", "1", "--precision", "bf16"]
     speed_patches.main(speed_patches.parse_args(flags))
     found = json.loads(capsys.readouterr().out)
