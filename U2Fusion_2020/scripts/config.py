@@ -30,10 +30,15 @@ def map_paths(file: str, arguments: Sequence[str]) -> list[str]:
         if word.startswith("--"):
             name = name.replace("-", "_")
             takes_path = name in PATHS[file] or name.endswith(PATH_ENDINGS)
-            found.append(f"--{name}={Path(value).absolute()}" if takes_path and equals else word)
+            found.append(f"--{name}={_absolute(value)}" if takes_path and equals else word)
         else:
-            found.append(str(Path(word).absolute()) if takes_path else word)
+            found.append(_absolute(word) if takes_path else word)
     return found
+
+
+def _absolute(path: str) -> str:
+    """Return an absolute path; `None`, which is none, stays."""
+    return path if path == "None" else str(Path(path).absolute())
 
 
 if __name__ == "__main__":

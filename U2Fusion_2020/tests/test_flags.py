@@ -58,6 +58,7 @@ FUSION = (
     | {
         "images": ("a b c", [Path("a"), Path("b"), Path("c")]),
         "overwrite": ("", True),
+        "verbose": ("", True),
         "allow_unmatched": ("", True),
         "ir_range": ("5:9", "5:9"),
         "ir_color": ("luma", "luma"),

@@ -12,7 +12,7 @@ import pytest
 import configs
 import run_fusion
 from tests.helpers import FOLDER, run_script
-from utils.util_flags import FlagParser
+from utils.util_flags import FlagParser, optional_path
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_paths_are_resolved_and_nothing_else(
                 continue
             words = [flag, "x", "y"] if action.nargs == "+" else [flag, "x"]
             absolute = [flag, *(str(tmp_path / word) for word in words[1:])]
-            is_path = action.type is Path
+            is_path = action.type in (Path, optional_path)
             paths |= {action.dest} if is_path else set()
             hyphens = flag.replace("_", "-")
             for name in {flag, hyphens} if is_path else {flag}:
@@ -66,6 +66,8 @@ def test_paths_are_resolved_and_nothing_else(
                 joined = f"{flag}={absolute[1]}" if is_path else f"{flag}=x"
                 assert scripts.map_paths(file, [f"{name}=x"]) == [joined], flag
     assert len(paths) > 5
+    for words in (["--resume_path", "None"], ["--resume_path=None"]):
+        assert scripts.map_paths("run_train.py", words) == words
     assert scripts.map_paths(file, ["--ir", "/a/b", "--seed", "-1"]) == [
         "--ir",
         "/a/b",

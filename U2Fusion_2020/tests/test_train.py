@@ -51,7 +51,7 @@ def test_documented_output_and_files(tmp_path: Path, pairs: Path) -> None:
     [run] = runs_of(method)
     rule = "==================hyper-parameters=================="
     expected = [
-        *(rule, "----------data----------", "tasks: ['ivif']"),
+        *(rule, "----------data----------", "tasks: ivif"),
         *(f"image_path: {pairs}", "gray_images: True", "train_num: 10000"),
         *("----------information----------", f"vgg_weights: {stand_in()}", "c_ivif: 3000.0"),
         *("----------training----------", "device: cpu", "batch_size: 2", "num_epochs: 2"),
