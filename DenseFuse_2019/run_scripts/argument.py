@@ -25,10 +25,14 @@ def resolve(arguments: Sequence[str]) -> list[str]:
         flag, equals, value = word.partition("=")
         if word.startswith("--"):
             of_path = "--" + flag[2:].replace("-", "_") in PATHS
-            resolved.append(f"{flag}={Path(value).absolute()}" if of_path and equals else word)
+            resolved.append(f"{flag}={_absolute(value)}" if of_path and equals else word)
         else:
-            resolved.append(str(Path(word).absolute()) if of_path else word)
+            resolved.append(_absolute(word) if of_path else word)
     return resolved
+
+
+def _absolute(path: str) -> str:
+    return path if path == "None" else str(Path(path).absolute())  # --resume_path None
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from configs import build_parser
 from tests.helpers import FOLDER, copy_method, put_photos, quiet_environment, runs_of, scalars
+from utils.util_flags import optional_path
 
 SMALL = ("--crop_size", "16", "--device", "cpu", "--threads", "1", "--num_epochs", "2")
 
@@ -120,9 +122,15 @@ def test_runs_without_a_curve(
 
 
 def test_every_path_of_the_training_is_resolved() -> None:
-    paths = {action.option_strings[0] for action in build_parser()._actions if action.type is Path}
-    source = (FOLDER / "run_scripts" / "argument.py").read_text("utf-8")
-    assert f"PATHS = {tuple(sorted(paths))}".replace("'", '"') in source
+    argument = runpy.run_path(str(FOLDER / "run_scripts" / "argument.py"))
+    actions = [action for action in build_parser()._actions if callable(action.type)]
+    takes_path = [a.option_strings[0] for a in actions if a.type in (Path, optional_path)]
+    assert len(takes_path) == 2
+    for flag in takes_path:
+        absolute = str(Path("a/b").absolute())
+        assert argument["resolve"]([flag, "a/b", "--lr", "1"]) == [flag, absolute, "--lr", "1"]
+        assert argument["resolve"]([f"{flag}=a/b"]) == [f"{flag}={absolute}"]
+    assert argument["resolve"](["--resume_path", "None"]) == ["--resume_path", "None"]
 
 
 def table() -> str:
