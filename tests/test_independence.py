@@ -17,6 +17,7 @@ METHODS = sorted(path for path in ROOT.glob("*_20[0-9][0-9]") if path.is_dir())
 FOLDERS = [*METHODS, ROOT / "benchmark", ROOT / "common_data"]
 MODULES = {  # else as the package
     "opencv-python": "cv2",
+    "pillow": "PIL",
     "pytorch-msssim": "pytorch_msssim",
     "scikit-image": "skimage",
     "Jinja2": "jinja2",

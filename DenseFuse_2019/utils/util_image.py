@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.util_colour import LUMA
+from utils.util_damage import is_cut_short, lacks_data
 from utils.util_files import write_atomically
 from utils.utils import InputError, warn
 
@@ -52,23 +53,10 @@ def read_image(path: Path, physical: bool = False) -> Array:
         physical: Also take floating-point values of any unit, which come as float32.
 
     Raises:
-        InputError: absent, empty, cut short, not an image, one pixel wide or high, or with values
-            that are neither of 8 or 16 bits nor finite and `physical`.
+        InputError: absent, empty, cut short, damaged, not an image, one pixel wide or high, or
+            with values that are neither of 8 or 16 bits nor finite and `physical`.
     """
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    data = path.read_bytes()
-    if not data:
-        raise InputError(f"{path} is empty (0 bytes)")
-    if _is_cut_short(data):
-        raise InputError(f"{path} is cut short: its end is missing after {len(data)} bytes")
-    encoded = np.frombuffer(data, np.uint8)
-    try:
-        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    except cv2.error as error:
-        raise InputError(f"{path} cannot be decoded: {error.err}") from error
-    if pixels is None:
-        raise InputError(f"{path} is not an image that can be decoded ({len(data)} bytes)")
+    pixels = _decode(path)
     if physical and pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32)
         if unusable := int(pixels.size - np.isfinite(pixels).sum()):
@@ -81,17 +69,25 @@ def read_image(path: Path, physical: bool = False) -> Array:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
 
 
-def _is_cut_short(data: bytes) -> bool:
-    """Tell whether the end that the format promises is missing; decoders fill it with gray."""
-    if data.startswith(b"\xff\xd8"):  # JPEG: the last scan lacks its end-of-image marker
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data[-64:]
-    if data.startswith(b"BM"):
-        return len(data) < int.from_bytes(data[2:6], "little")
-    if data.startswith(b"RIFF"):  # WebP
-        return len(data) < 8 + int.from_bytes(data[4:8], "little")
-    return False
+def _decode(path: Path) -> Array:
+    """Return a file's pixels as OpenCV orders them, of any type."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    data = path.read_bytes()
+    if not data:
+        raise InputError(f"{path} is empty (0 bytes)")
+    if is_cut_short(data):
+        raise InputError(f"{path} is cut short: its end is missing after {len(data)} bytes")
+    encoded = np.frombuffer(data, np.uint8)
+    try:
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    except cv2.error as error:
+        raise InputError(f"{path} cannot be decoded: {error.err}") from error
+    if pixels is None:
+        raise InputError(f"{path} is not an image that can be decoded ({len(data)} bytes)")
+    if lacks_data(data, pixels):
+        raise InputError(f"{path} is damaged: its data end before its last pixel")
+    return pixels
 
 
 def write_image(path: Path, pixels: Array, replace: bool = True) -> None:
