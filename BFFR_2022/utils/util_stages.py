@@ -5,14 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from safetensors.torch import save
 from torch import Tensor
 
 from configs import BACKBONE, HERE
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import load_checkpoint, to_safetensors
 from utils.util_files import write_atomically
 from utils.util_train import STAGE1, STAGE2, load_config, newest_checkpoint
-from utils.util_weights import fuser_of, segmenter_of
+from utils.util_weights import fuser_of, segmenter_of, state_dict_of
 from utils.utils import InputError, git_revision
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def export_weights(run: Path, stage: str) -> list[Path]:
     source = best[-1] if best else newest_checkpoint(work_dir)
     if source is None:
         return []
-    state = load_checkpoint(source)["state_dict"]
+    state = state_dict_of(load_checkpoint(source))
     parts = {FUSER: fuser_of(state), SEGMENTER: segmenter_of(state)}
     about = {
         "method": "BFFR_2022",
@@ -127,7 +126,7 @@ def export_weights(run: Path, stage: str) -> list[Path]:
         if tensors:
             path = run / "checkpoints" / name
             halves = {n: _half(value).contiguous() for n, value in tensors.items()}
-            data = save(halves, about)
+            data = to_safetensors(halves, about)
             write_atomically(path, partial(_write, data))
             written.append(path)
     return written

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.TransFuser6 import TransFuser6
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "the fuser alone"
@@ -54,13 +54,13 @@ def load_fuser(model: TransFuser6, path: Path) -> str:
     Raises:
         InputError: unreadable, or without BFFR's fuser.
     """
-    state = _tensors(load_checkpoint(path))
+    state = state_dict_of(load_checkpoint(path))
     found = fuser_of(state)
     own = model.state_dict()
     if {name: v.shape for name, v in found.items()} != {name: v.shape for name, v in own.items()}:
         kind = "a segmenter, not a fuser" if segmenter_of(state) else "not BFFR's"
         raise InputError(f"{path} is {kind}: it holds {_summary(state)}")
-    model.load_state_dict(found)
+    copy_weights(own, found, path)
     return JOINT if len(state) > len(found) and segmenter_of(state) else OURS
 
 
@@ -90,8 +90,11 @@ def load_segmenter(model: nn.Module, path: Path, whole: bool = False) -> list[st
     Raises:
         InputError: unreadable, or without the backbone.
     """
-    state = _tensors(load_checkpoint(path))
-    backbone = from_segformer(_below("backbone.", state) or state)
+    state = state_dict_of(load_checkpoint(path))
+    try:
+        backbone = from_segformer(_below("backbone.", state) or state)
+    except (IndexError, RuntimeError, TypeError) as error:  # of shapes or types that do not fit
+        raise InputError(f"{path} does not hold a SegFormer-B0: {_summary(state)}") from error
     found = {f"backbone.{name}": value for name, value in backbone.items()}
     found |= {name: value for name, value in state.items() if name.startswith("decode_head.")}
     own = {n: v for n, v in model.state_dict().items() if n.startswith(("backbone", "decode_head"))}
@@ -103,7 +106,7 @@ def load_segmenter(model: nn.Module, path: Path, whole: bool = False) -> list[st
             f"{path} does not hold a SegFormer-B0 {part} for this model, {missing[0]} is missing "
             f"or of another size: it holds {_summary(state)}"
         )
-    model.load_state_dict(fitting, strict=False)
+    copy_weights({name: own[name] for name in fitting}, fitting, path)
     return missing
 
 
@@ -139,11 +142,12 @@ def _block_part(
     return {prefix + rest: value}
 
 
-def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
+def state_dict_of(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the networks' tensors in what a file holds, whatever lies beside them."""
     inner = next(
         (state[n] for n in ("state_dict", "model") if isinstance(state.get(n), dict)), state
     )
-    return {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    return tensors_of(inner)
 
 
 def _below(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.DeepFuse import DeepFuse
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -45,15 +45,14 @@ def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     own = model.state_dict()
     if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
         raise InputError(f"{path} is not DeepFuse's: {_summary(state)}")
-    for name, target in own.items():
-        target.copy_(tensors[name])
+    copy_weights(own, tensors, path)
     return form
 
 
 def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the network's tensors under our names, and the form."""
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
-    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    tensors = tensors_of(inner)
     if "conv1.0.weight" in tensors:
         return tensors, OURS
     if "layer1.layer.1.running_mean" not in tensors:
@@ -64,7 +63,7 @@ def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tenso
             weight, bias = _folded(tensors, layer)
         except KeyError as error:
             raise InputError(f"{path} is not DeepFuse's: it lacks {error}") from error
-        except (IndexError, RuntimeError) as error:  # of shapes that do not fit one another
+        except (IndexError, RuntimeError, TypeError) as error:  # of shapes or types that do not fit
             raise InputError(f"{path} is not DeepFuse's: {_summary(state)}") from error
         folded |= {f"conv{number}.0.weight": weight, f"conv{number}.0.bias": bias}
     return folded, DESCRIBED
@@ -76,6 +75,8 @@ def _folded(tensors: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
     spread = (tensors[f"{norm}.running_var"] + BATCH_NORM_EPS).sqrt()
     factor = tensors[f"{norm}.weight"] / spread
     centred = tensors[f"{conv}.bias"] - tensors[f"{norm}.running_mean"]
+    if not tensors[f"{conv}.weight"].is_floating_point():
+        raise TypeError("weights are floating-point numbers")
     weight = tensors[f"{conv}.weight"] * factor[:, None, None, None]
     return weight, centred * factor + tensors[f"{norm}.bias"]
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ from safetensors import safe_open
 from tests.helpers import FOLDER, quiet_environment
 from tests.method import build
 from utils.util_checkpoint import (
+    copy_weights,
     is_run_checkpoint,
     load_checkpoint,
     random_states,
@@ -25,6 +27,7 @@ from utils.util_checkpoint import (
     save_weights,
 )
 from utils.util_files import write_atomically
+from utils.util_weights import load_model
 from utils.utils import InputError
 
 
@@ -46,6 +49,34 @@ def test_weights_carry_what_they_are(tmp_path: Path) -> None:
     assert found.pop("about") == {"seed": "7"}
     for name, value in model.state_dict().items():
         assert torch.equal(found[name], value)
+
+
+SAVE = """
+import sys
+from pathlib import Path
+import torch
+from utils.util_checkpoint import save_weights
+torch.manual_seed(0)
+about = {word: word.upper() for word in "seed loss epoch method git_revision network".split()}
+save_weights(Path(sys.argv[1]), torch.nn.Conv2d(2, 3, 3), about)
+"""
+
+
+def test_the_same_weights_are_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    written = []
+    for number in range(3):
+        path = tmp_path / f"{number}.safetensors"
+        environment = {**quiet_environment(), "PYTHONHASHSEED": str(number)}
+        command = [sys.executable, "-c", SAVE, str(path)]
+        subprocess.run(command, cwd=FOLDER, env=environment, check=True)
+        written.append(path.read_bytes())
+    assert len(set(written)) == 1
+    with safe_open(path, "pt") as file:
+        assert set(file.keys()) == {"weight", "bias"}
+        assert file.metadata()["loss"] == "LOSS"
+        torch.manual_seed(0)
+        assert torch.equal(file.get_tensor("weight"), torch.nn.Conv2d(2, 3, 3).weight)
+    assert int.from_bytes(written[0][:8], "little") % 8 == 0
 
 
 def test_failing_halfway_keeps_the_old_file(tmp_path: Path) -> None:
@@ -156,6 +187,75 @@ def test_arrays_are_read_and_nothing_else(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"a\.npz is not a readable checkpoint"):
             load_checkpoint(path)
     assert not made.exists()
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+def test_small_files_that_declare_terabytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    for huge in (
+        torch.zeros(1).expand(10**6, 10**6),
+        torch.zeros(2**20, 2**20, device="meta"),
+        torch.sparse_coo_tensor([[0], [0]], [1.0], (2**20, 2**20), check_invariants=True),
+    ):
+        torch.save({"deep": {"inside": [{"weight": huge}]}}, path)
+        with pytest.raises(InputError, match=r"a\.pth is not a readable checkpoint"):
+            load_checkpoint(path)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weight.npy", bytes(10**8))
+    with pytest.raises(InputError, match=r"b\.npz .* would unpack to 100000000 bytes"):
+        load_checkpoint(tmp_path / "b.npz")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,)}"
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
+        start = b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little")
+        archive.writestr("weight.npy", start + header + b"\n" + bytes(64))
+    with pytest.raises(InputError, match=r"c\.npz is not a readable checkpoint"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+def test_nested_loops_end(tmp_path: Path) -> None:
+    shared: list = [torch.zeros(1)]
+    for _ in range(60):
+        shared = [shared, shared]  # 2**60 ways to the tensor
+    shared.append(shared)
+    torch.save({"a": shared}, tmp_path / "a.pth")
+    assert set(load_checkpoint(tmp_path / "a.pth")) == {"a"}
+
+
+SPOILT = {
+    "holds int64, not float32 values": lambda value: value.round().long(),
+    "holds complex64, not float32 values": lambda value: value.to(torch.complex64),
+    "not finite": lambda value: torch.full_like(value, float("inf")),
+    "values that are not finite": lambda value: torch.where(value == value.max(), torch.nan, value),
+}
+
+
+@pytest.mark.parametrize("reason", SPOILT)
+def test_spoilt_weights_are_refused(tmp_path: Path, reason: str) -> None:
+    state = build().state_dict()
+    for name in (next(iter(state)), list(state)[-1]):
+        path = tmp_path / "a.pth"
+        save_checkpoint(path, {**state, name: SPOILT[reason](state[name])})
+        with pytest.raises(InputError, match=rf"a\.pth cannot be used: {name} .*{reason}"):
+            load_model(path)
+
+
+def test_weights_of_other_precisions_are_taken() -> None:
+    own = {"a": torch.zeros(3), "count": torch.zeros((), dtype=torch.int64)}
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        found = {"a": torch.tensor([1, 2.5, -3], dtype=kind), "count": torch.tensor(7)}
+        copy_weights(own, found, Path("a.pth"))
+        assert own["a"].tolist() == [1, 2.5, -3]
+        assert own["count"] == 7
+        own["a"].zero_()
+
+
+def test_entries_without_names(tmp_path: Path) -> None:
+    torch.save({1: torch.zeros(2), "b": torch.zeros(2)}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=r"a\.pth .* not all of its entries have names"):
+        load_checkpoint(tmp_path / "a.pth")
+    torch.save({"model": {1: torch.zeros(2), "b": torch.zeros(2)}}, tmp_path / "b.pth")
+    with pytest.raises(InputError, match=r"b\.pth"):
+        load_model(tmp_path / "b.pth")
 
 
 def test_absent_and_foreign_files(tmp_path: Path) -> None:

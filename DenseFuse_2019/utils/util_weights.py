@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from models.DenseFuse import DenseFuse
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -61,20 +61,21 @@ def load_into(model: DenseFuse, state: Mapping[str, Any], path: Path) -> str:
         )
     if found != wanted:
         raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
-    for target, (name, value) in zip(own.values(), tensors.items(), strict=True):
-        target.copy_(value / 255 if form == AUTHORS and name.endswith("bias") else value)
+    copy_weights(own, dict(zip(own, tensors.values(), strict=True)), path)
+    for name, target in own.items():
+        if form == AUTHORS and name.endswith("bias"):
+            target /= 255
     return form
 
 
 def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the convolutions' tensors in the network's order, and the form."""
     halves = [state.get(f"{half}_state_dict") for half in ("encoder", "decoder")]
-    named = [half.items() for half in halves if isinstance(half, Mapping)]
+    named = [tensors_of(half) for half in halves if isinstance(half, Mapping)]
     if len(named) == 2:  # the two may use the same names
-        tensors = {f"{i}.{k}": v for i in (0, 1) for k, v in named[i] if isinstance(v, Tensor)}
-        return tensors, DESCRIBED
+        return {f"{i}.{k}": v for i in (0, 1) for k, v in named[i].items()}, DESCRIBED
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
-    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    tensors = tensors_of(inner)
     own = list(DenseFuse().state_dict())
     if set(tensors) == set(own):
         return {name: tensors[name] for name in own}, OURS

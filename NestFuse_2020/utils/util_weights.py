@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.NestFuse_2020 import NestFuse
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -65,9 +65,10 @@ def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> str:
             _check_same_kind(_kind(other), _kind(model), path)
     if shapes != {name: tuple(value.shape) for name, value in own.items()}:
         raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+    copy_weights(own, tensors, path)
     for name, target in own.items():
-        value = tensors[name]
-        target.copy_(value / 255 if form == AUTHORS and name.endswith("bias") else value)
+        if form == AUTHORS and name.endswith("bias"):
+            target /= 255
     return form
 
 
@@ -92,7 +93,7 @@ def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
     """Return the network's tensors under our names, and the form."""
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
-    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    tensors = tensors_of(inner)
     if "conv0.conv2d.weight" in tensors:
         return from_authors(tensors), AUTHORS
     if "encoder.conv.0.weight" in tensors:

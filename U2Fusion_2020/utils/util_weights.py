@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.DenseNet import GROWTH, DenseNet
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -46,7 +46,7 @@ def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
         InputError: not U2Fusion's.
     """
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
-    tensors = {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+    tensors = tensors_of(inner)
     form = OFFICIAL if f"{ENCODER}/conv1_1/kernel" in tensors else OURS
     own = model.state_dict()
     try:
@@ -57,8 +57,7 @@ def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     if not fits:
         names = ", ".join(list(state)[:3])
         raise InputError(f"{path} is not U2Fusion's: it holds {len(state)} entries ({names}, ...)")
-    for name, target in own.items():
-        target.copy_(tensors[name])
+    copy_weights(own, tensors, path)
     return form
 
 

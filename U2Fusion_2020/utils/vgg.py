@@ -10,9 +10,9 @@ The constants c belong to features of the original network, whose inputs are 0-2
 """
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -21,12 +21,19 @@ from torch import Tensor, nn
 from torchvision.models import VGG16_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
-from utils.util_checkpoint import load_checkpoint, save_weights
+from utils.util_checkpoint import (
+    UNREADABLE,
+    copy_weights,
+    load_checkpoint,
+    save_weights,
+    tensors_of,
+)
 from utils.util_device import memory_format
 from utils.util_flags import FlagParser, positive_float
 from utils.utils import InputError, run_main
 
 SIDE = 224  # pixels
+WIDEST = 512  # channels of a layer
 TAPS = (3, 8, 15, 22, 29)  # relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 in torchvision's features
 CHUNK = 8  # images in memory at once
 C = {"ivif": 3000.0, "mef": 3500.0, "mff": 100.0}  # the paper's; its code has 3200 for ivif
@@ -115,14 +122,20 @@ class InformationMeasure:
         """
         name = str(path) if path else f"torchvision's {PUBLISHED.get(convention)}"
         state = load_checkpoint(path) if path else _download(convention)
-        tensors = {k: v for k, v in state.items() if k.startswith("features.")}
+        tensors = {k: v for k, v in tensors_of(state).items() if k.startswith("features.")}
         try:
+            if any(max(value.shape) > WIDEST for value in tensors.values()):
+                raise ValueError(f"no layer of VGG16 has more than {WIDEST} channels")
             vgg = VGG16(tensors, convention)
-        except (RuntimeError, StopIteration, ValueError) as error:
+        except (LookupError, RuntimeError, StopIteration, TypeError, ValueError) as error:
             raise InputError(f"{name} does not hold VGG16's features (--vgg_weights)") from error
+        copy_weights(vgg.state_dict(), tensors, name)  # for its checks
         factor = float(information(vgg, calibration_image())) / REFERENCE_INFORMATION
+        if not 0 < factor < math.inf:
+            raise InputError(f"{name} cannot be used: its features have no finite information")
         check_convention(tensors, convention, factor, name)
-        seed = (state.get("about") or {}).get("stand_in")
+        about = state.get("about")
+        seed = about.get("stand_in") if isinstance(about, Mapping) else None
         name = f"{name}, a stand-in of random weights (seed {seed})" if seed else name
         return cls(vgg, factor if convention == "imagenet" else 1.0, name)
 
@@ -219,7 +232,7 @@ def _download(convention: str) -> Mapping[str, Any]:
     weights = PUBLISHED[convention]
     try:
         return weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, EOFError, UnpicklingError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"VGG16's weights cannot be had: {error}; fetch {weights.url} where there is a "
             "network and give it as --vgg_weights, or run `python -m utils.vgg --stand_in FILE` "
