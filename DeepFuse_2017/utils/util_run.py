@@ -20,6 +20,7 @@ from utils.util_device import (
     set_threads,
 )
 from utils.util_flags import FlagParser
+from utils.util_resume import arguments_of, check_run
 from utils.util_train import (
     Losses,
     Pictures,
@@ -27,6 +28,7 @@ from utils.util_train import (
     build_scheduler,
     fit,
     restore,
+    state_of,
     validation_loader,
 )
 from utils.utils import (
@@ -153,13 +155,15 @@ def resume(
         The run folder to go on in, or None for a new run.
 
     Raises:
-        InputError: other settings than the run's, or foreign weights.
+        InputError: other settings than the run's, a damaged checkpoint, or foreign weights.
     """
     if state is None:
         return None
     checkpoint = find_checkpoint(args.resume_path)
     if is_run_checkpoint(state):
-        check_same_settings(args, state["arguments"])
+        check_same_settings(args, arguments_of(state, checkpoint))
+        model = training.accelerator.unwrap_model(training.model)
+        check_run(state, state_of(training), model, checkpoint)
         restore(training, state)
         training.accelerator.print(f"{checkpoint} goes on at epoch {training.next_epoch + 1}")
         folder = checkpoint.resolve().parent

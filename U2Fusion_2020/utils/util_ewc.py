@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from utils.util_checkpoint import tensors_of
 from utils.util_flags import natural_float, positive_int
+from utils.utils import InputError
 
 
 class ElasticWeights:
@@ -75,10 +77,21 @@ class ElasticWeights:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Undo `state_dict`.
+
+        Raises:
+            InputError: it is not what `state_dict` returns.
+        """
+        own = self.state_dict()
+        if not isinstance(state, Mapping) or state.keys() != own.keys():
+            raise InputError("the checkpoint (--resume_path) lacks what is known of earlier tasks")
+        for name, value in own.items():
+            if not isinstance(state[name], type(value)):
+                kind = type(value).__name__
+                raise InputError(f"the checkpoint (--resume_path) is damaged: {name} is no {kind}")
         self.finished, self.epochs = state["finished"], state["epochs"]
         self.anchor, self.importance = (
-            {name: value.to(self.device) for name, value in state[kind].items()}
+            {name: value.to(self.device) for name, value in tensors_of(state[kind]).items()}
             for kind in ("anchor", "importance")
         )
 
