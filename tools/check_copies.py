@@ -39,6 +39,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "tests/test_loss.py": AUTO_ENCODERS,
     "tests/test_pairs.py": SHARED,
     "tests/test_pipeline.py": AUTO_ENCODERS,
+    "tests/test_readers.py": SHARED,
     "tests/test_resume.py": AUTO_ENCODERS,
     "tests/test_run_state.py": ACCELERATED,
     "tests/test_speed.py": AUTO_ENCODERS,
