@@ -249,3 +249,21 @@ def test_a_scene_forgets_and_still_knows(tmp_path: Path) -> None:
     scene.forget()
     for index, luma in enumerate(kept):
         np.testing.assert_array_equal(scene.luma(index), luma)
+
+
+def test_patches_reach_every_border(tmp_path: Path) -> None:
+    places = np.arange(17 * 18, dtype=np.uint16).reshape(17, 18)
+    for number, name in enumerate("ab"):
+        put(tmp_path / "s" / f"{name}.png", places + 1000 * number)
+    found = samples(ExposureDataset(load_scenes([tmp_path]), 16, patches=60))
+    first = {divmod(int((under[0, 0] * 65535).round()), 18) for under, _ in found}
+    assert first == {(top, left) for top in (0, 1) for left in (0, 1, 2)}
+
+
+def test_patches_to_validate_on_are_never_turned_mirrored_nor_raised(tmp_path: Path) -> None:
+    put_scenes(tmp_path, 6)
+    words = ("--augment", "True", "--gamma", "True", "--val_fraction", 0.5)
+    train, val = split_scenes(settings_of(tmp_path, *words))
+    assert train.augment
+    assert train.gamma
+    assert same(samples(val), samples(ExposureDataset(val.scenes, 16)))

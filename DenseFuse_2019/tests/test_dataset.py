@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from configs import parse_args
 from tests.helpers import picture, put, put_photos
-from utils.util_dataset import PhotoDataset, choose_files
+from utils.util_dataset import PhotoDataset, choose_files, split_photos
 from utils.utils import InputError
 
 
@@ -118,3 +119,35 @@ def test_unreadable_photograph_is_named(tmp_path: Path) -> None:
     path.write_text("not an image")
     with pytest.raises(InputError, match=r"broken\.png"):
         PhotoDataset([path], size=16)[0]
+
+
+def test_downscaling_averages_areas(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96), np.uint8)  # nothing is smooth
+    path = put(tmp_path / "a.png", pixels)
+    means = pixels.reshape(16, 4, 16, 6).mean(axis=(1, 3))
+    found = PhotoDataset([path], True, 16, "resize")[0][0].numpy() * 255
+    np.testing.assert_allclose(found, means, atol=0.51)
+
+
+def test_crops_reach_every_border(tmp_path: Path) -> None:
+    places = put(tmp_path / "a.png", np.arange(17 * 18, dtype=np.uint16).reshape(17, 18))
+    dataset = PhotoDataset([places], True, 16, "crop")
+    first = []
+    for epoch in range(60):
+        dataset.start_epoch(epoch)
+        sample = (dataset[0][0] * 65535).round().int()
+        first.append(divmod(int(sample[0, 0]), 18))
+        assert divmod(int(sample[-1, -1]), 18) == (first[-1][0] + 15, first[-1][1] + 15)
+    assert set(first) == {(top, left) for top in (0, 1) for left in (0, 1, 2)}
+
+
+def test_samples_to_validate_on_are_never_mirrored_nor_change(photos: list[Path]) -> None:
+    folder = str(photos[0].parent)
+    flags = ["--image_path", folder, "--crop_size", "16", "--flip", "--val_fraction", "0.5"]
+    for sampling in ("resize", "crop"):
+        train, val = split_photos(parse_args([*flags, "--sampling", sampling]))
+        assert train.flip
+        plain = crops(PhotoDataset(val.files, True, 16, sampling))
+        for epoch in range(4):
+            train.start_epoch(epoch)
+            assert all(torch.equal(a, b) for a, b in zip(crops(val), plain, strict=True))

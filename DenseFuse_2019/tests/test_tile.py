@@ -139,3 +139,21 @@ def test_sources_that_cannot_be_fused() -> None:
         fusion.fuse([image, image[:, :40]])
     with pytest.raises(InputError, match="side of one pixel"):
         fusion.fuse([image[:1], image[:1]])
+
+
+@pytest.mark.parametrize(
+    ("length", "side", "parts"),
+    [
+        (512, 512, [512]),
+        (513, 512, [257, 256]),  # not 512 and 1
+        (1000, 512, [500, 500]),
+        (1025, 512, [342, 342, 341]),
+        (40, 0, [40]),
+    ],
+)
+def test_no_tile_is_a_sliver(length: int, side: int, parts: list[int]) -> None:
+    found = list(tiles(length, 7, side, 0))
+    assert [tile.write[0].stop - tile.write[0].start for tile in found] == parts
+    across = list(tiles(7, length, side, 0))
+    assert [tile.write[1].stop - tile.write[1].start for tile in across] == parts
+    assert len(list(tiles(length, length, side, 0))) == len(parts) ** 2

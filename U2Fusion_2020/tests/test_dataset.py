@@ -330,3 +330,20 @@ def test_progress_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str], show: 
     shown = capsys.readouterr().err
     assert ("Reading mff pairs...: 100%|" in shown) == show
     assert ("| 2/2 [" in shown) == show
+
+
+def test_patches_reach_every_border(tmp_path: Path) -> None:
+    places = np.arange(17 * 18, dtype=np.uint16).reshape(17, 18)
+    for number, name in enumerate(("vis", "ir")):
+        put(tmp_path / name / "a.png", places + 1000 * number)
+    found = samples(PatchDataset(find("ivif", tmp_path), 16, patches=60))
+    first = {divmod(int((visible[0, 0] * 65535).round()), 18) for visible, _ in found}
+    assert first == {(top, left) for top in (0, 1) for left in (0, 1, 2)}
+
+
+def test_patches_to_validate_on_are_never_turned_nor_mirrored(tmp_path: Path) -> None:
+    folders = [put_set(tmp_path / "set", "ivif", 10)]
+    words = ("--val_fraction", 0.5, "--augment", "True")
+    train, val = split_task("ivif", folders, settings_of(*words))
+    assert train.augment
+    assert same(samples(val), samples(PatchDataset(val.scenes, 16, fixed=True)))

@@ -232,3 +232,9 @@ def test_resize_stays_in_range() -> None:
     assert larger.shape == (70, 101)
     assert 0 <= larger.min() < larger.max() <= 1
     assert resize_to(picture(0), 16, 20).shape == (16, 20, 3)
+
+
+def test_reducing_averages_areas() -> None:
+    pixels = np.random.default_rng(0).random((36, 60, 3), np.float32)  # nothing is smooth
+    means = pixels.reshape(9, 4, 12, 5, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(resize_to(pixels, 9, 12), means, atol=1e-6)
