@@ -124,7 +124,7 @@ def ending(reader: Reader, path: Path) -> tuple[str, object]:
         return "traceback", traceback.format_exc()
 
 
-def saved(state: object, **options: object) -> bytes:
+def saved(state: object, **options: bool) -> bytes:
     import torch
 
     file = io.BytesIO()
@@ -325,8 +325,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     total: dict[str, Counter[str]] = {"weights": Counter(), "images": Counter()}
     for number, method in enumerate(METHODS):
-        shares = [-(-count // len(METHODS)) for count in (args.weights, args.images)]
-        for kind, counts in read_by(method, *shares, args.seed + number).items():
+        weights, images = (-(-count // len(METHODS)) for count in (args.weights, args.images))
+        for kind, counts in read_by(method, weights, images, args.seed + number).items():
             print(f"{method} {kind}: {line_of(counts)}", flush=True)
             total[kind] += counts
     for kind, counts in total.items():

@@ -126,6 +126,12 @@ def test_data_left_over_after_one_value_are_noticed(tmp_path: Path) -> None:
     assert is_refused(tmp_path / "a.jpg", data[:codes] + bytes(32) + data[codes + 32 :])
 
 
+@pytest.mark.parametrize("kind", ["progressive", "gray, progressive", "restarts, progressive"])
+def test_a_missing_scan_is_noticed(tmp_path: Path, kind: str) -> None:
+    data = JPEGS[kind]
+    assert is_refused(tmp_path / "a.jpg", data[: data.rindex(b"\xff\xda")] + b"\xff\xd9")
+
+
 def test_factors_of_zero_are_noticed(tmp_path: Path) -> None:
     data = JPEGS["gray"]
     table = data.index(b"\xff\xdb") + 5
