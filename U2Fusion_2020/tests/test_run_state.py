@@ -46,7 +46,9 @@ def training(steps: int = 0, kept: Kept | None = None) -> Training:
         optimizer.step()
         scheduler.step()
     return Training(
-        accelerator=SimpleNamespace(unwrap_model=lambda wrapped: wrapped, print=print),
+        accelerator=SimpleNamespace(
+            unwrap_model=lambda wrapped: wrapped, print=print, num_processes=1
+        ),
         model=model,
         optimizer=optimizer,
         scheduler=scheduler,
