@@ -8,7 +8,7 @@ Departures: the batch norms that the official code declares and never uses are l
 over tokens is computed from their Gram matrix, which is the same function.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -20,6 +20,7 @@ from utils.util_doubling import doubled_conv
 WIDTHS = (32, 64, 96, 128)  # channels of the four scales
 HEADS = (4, 8, 8, 16)  # of attention at each of them
 STEM_WIDTH = 16
+GRAM_TOKENS = 2**16  # summed at once in float64, of which a copy of all would be twice their size
 Grams = list[tuple[Tensor, Tensor]]  # of each scale: visible and infrared, (B, C, C)
 
 
@@ -46,7 +47,7 @@ class DenseConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out, H, W) of (B, in, H, W)."""
-        return F.leaky_relu(self.conv(x), 0.2)
+        return F.leaky_relu(self.conv(x), 0.2, inplace=True)
 
 
 class DenseBlock(nn.Module):
@@ -62,7 +63,7 @@ class DenseBlock(nn.Module):
         """Return (B, out, H, W) of (B, in, H, W)."""
         x1 = self.conv1(x)
         x2 = self.conv2(torch.cat([x, x1], dim=1))
-        return F.leaky_relu(self.conv_down(torch.cat([x, x1, x2], dim=1)), 0.1)
+        return F.leaky_relu(self.conv_down(torch.cat([x, x1, x2], dim=1)), 0.1, inplace=True)
 
 
 class ConvNormReLU(nn.Module):
@@ -75,7 +76,7 @@ class ConvNormReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W) of the same."""
-        return F.relu(self.batch_norm(self.conv2d(x)))
+        return F.relu(self.batch_norm(self.conv2d(x)), inplace=True)
 
 
 class SelfAttention(nn.Module):
@@ -102,12 +103,14 @@ class SelfAttention(nn.Module):
             x: Features of a source.
             gram: From `gram` of the whole image, where `x` is a tile of it.
         """
-        tokens = self.tokens(x)
-        with torch.autocast(x.device.type, enabled=False):  # sums over all pixels are too coarse
+        attended = self.attend(self.tokens(x), gram)  # (B, HW, C)
+        return x + x * self.ffn(attended.mT.unflatten(2, x.shape[2:]))
+
+    def attend(self, tokens: Tensor, gram: Tensor | None) -> Tensor:
+        """Return attended, projected and normalized tokens, (B, HW, C) of the same."""
+        with torch.autocast(tokens.device.type, enabled=False):  # sums over all are too coarse
             mixer = self.mixer(self.gram(tokens) if gram is None else gram)
-        attended = tokens @ mixer.to(tokens) + self.end_proj1.bias
-        attended = self.norm1(attended).mT.unflatten(2, x.shape[2:])  # (B, C, H, W)
-        return x + x * self.ffn(attended)
+        return self.norm1(tokens @ mixer.to(tokens) + self.end_proj1.bias)
 
     def tokens(self, x: Tensor, keep: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
         """Return t, (B, HW, C), of features (B, C, H, W), or of some of their rows and columns."""
@@ -118,9 +121,11 @@ class SelfAttention(nn.Module):
 
         Scores are large, so that rounding of the sums would show.
         """
-        single = self.training or tokens.device.type == "mps"
-        tokens = tokens.float() if single else tokens.double()
-        return tokens.mT @ tokens
+        if self.training or tokens.device.type == "mps":
+            tokens = tokens.float()
+            return tokens.mT @ tokens
+        parts = (part.double() for part in tokens.split(GRAM_TOKENS, dim=1))
+        return torch.stack([part.mT @ part for part in parts]).sum(dim=0)
 
     def mixer(self, gram: Tensor) -> Tensor:
         """Return the C x C matrices that take tokens to attended, projected ones, (B, C, C)."""
@@ -224,19 +229,20 @@ class TransFuser6(nn.Module):
             found.append(block.grams(*pair, (rows, columns)))
         return found
 
-    def encode(self, image: Tensor, source: str) -> list[Tensor]:
-        """Return features at four scales, (B, 32, H, W) to (B, 128, H/8, W/8).
+    def encode(self, image: Tensor, source: str) -> Iterator[Tensor]:
+        """Yield features at four scales, (B, 32, H, W) to (B, 128, H/8, W/8).
+
+        One scale is made when it is asked for, so that not all need be held at once.
 
         Args:
             image: (B, 1, H, W) in [0, 1].
             source: `vi` or `ir`, which have an encoder each.
         """
         x = self.get_submodule(f"conv1_{source}")(image)
-        scales = [self.get_submodule(f"DB1_{source}")(x)]
-        for scale in (2, 3, 4):
-            x = F.max_pool2d(scales[-1], 2)
-            scales.append(self.get_submodule(f"DB{scale}_{source}")(x))
-        return scales
+        for scale in (1, 2, 3, 4):
+            x = self.get_submodule(f"DB{scale}_{source}")(x)
+            yield x
+            x = F.max_pool2d(x, 2)
 
     def decode(self, fused: Sequence[Tensor]) -> Tensor:
         """Return the fused luma in [0, 1], (B, 1, H, W), of fused features at four scales."""
@@ -255,7 +261,9 @@ class TransFuser6(nn.Module):
         The doubled map is never made, see `doubled_conv`.
         """
         weight, bias = layer.conv2d.weight, layer.conv2d.bias
-        own = sum(x.shape[1] for x in row)  # of the input channels
-        x = F.pad(torch.cat(row, dim=1), (1, 1, 1, 1), mode="reflect")
-        x = F.conv2d(x, weight[:, :own], bias)
-        return F.leaky_relu(x + doubled_conv(below, weight[:, own:], x.shape[2:]), 0.01)
+        *own, doubled = weight.split([*(x.shape[1] for x in row), below.shape[1]], dim=1)
+        joined = doubled_conv(below, doubled, row[0].shape[2:])
+        for x, part in zip(row, own, strict=True):  # joined maps would be as large as all of them
+            joined += F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), part, bias)
+            bias = None
+        return F.leaky_relu(joined, 0.01, inplace=True)

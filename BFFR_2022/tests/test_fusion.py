@@ -117,6 +117,29 @@ def test_authors_quirks_are_reversed_channels(
     assert np.abs(quirky.astype(int) - default).max() > 3
 
 
+def test_authors_quirks_of_a_small_image(gray_weights: Path) -> None:
+    visible, infrared = picture(0, 9, 21), picture(1, 9, 21, channels=1)
+    quirky = ImageFusion(gray_weights, "cpu", authors_quirks=True).fuse([visible, infrared])
+    reversed_ones = ImageFusion(gray_weights, "cpu").fuse([visible[..., ::-1], infrared])
+    np.testing.assert_array_equal(quirky, reversed_ones[..., ::-1])
+    assert (quirky != reversed_ones).any()
+
+
+def test_stretched_result_is_the_clipped_one_over_the_full_range(
+    fusion: ImageFusion, gray_weights: Path
+) -> None:
+    """As the official code saves: clip R, G, B, then (x - min) / (max - min) over all of them."""
+    images = [0.4 + picture(0, *SIZE) / np.float32(2000), picture(1, *SIZE, 1) / np.float32(255)]
+    clipped = fusion.fuse(images)
+    low, high = clipped.min(), clipped.max()
+    assert (low, high) != (0, 1)
+    stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(images)
+    np.testing.assert_allclose(stretched, (clipped - low) / (high - low), atol=1e-6)
+    eight_bits = [np.rint(255 * image).astype(np.uint8) for image in images]
+    stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(eight_bits)
+    assert (stretched.dtype, stretched.min(), stretched.max()) == (np.uint8, 0, 255)
+
+
 def test_authors_quirks_do_not_concern_gray_images(
     fuse: Call, tmp_path: Path, pair: list[object]
 ) -> None:

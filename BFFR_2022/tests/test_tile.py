@@ -1,5 +1,6 @@
 """Tiled equals whole, whatever the tile, though attention sums over the whole image."""
 
+import math
 from functools import cache
 
 import numpy as np
@@ -41,9 +42,9 @@ def floats(seed: int, height: int, width: int, channels: int = 1) -> np.ndarray:
     return picture(seed, height, width, channels) / np.float32(255)
 
 
-def unlike(height: int, width: int) -> list[np.ndarray]:
+def unlike(height: int, width: int, channels: int = 1) -> list[np.ndarray]:
     """Return sources whose ends have little in common."""
-    images = [floats(n, height, width) for n in (0, 1)]
+    images = [floats(0, height, width, channels), floats(1, height, width)]
     images[0][:, width // 2 :] *= 0.1
     return images
 
@@ -75,8 +76,9 @@ def test_tiles_of_the_true_network(size: tuple[int, int], tile: int) -> None:
     assert np.abs(tiled - whole).max() <= BOUND
 
 
-def test_stretched_tiles_share_their_bounds() -> None:
-    images = unlike(24, 200)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_stretched_tiles_share_their_bounds(channels: int) -> None:
+    images = unlike(24, 200, channels)
     whole = fusion_of(0, stretch="minmax").fuse(images)
     tiled = fusion_of(48, stretch="minmax").fuse(images)
     assert (whole.min(), whole.max()) == (0, 1)
@@ -114,6 +116,19 @@ def test_sums_are_gathered_only_if_there_are_several_tiles() -> None:
         assert fusion.fuser(images) == fusion.fuse_planes
     grams = fusion_of(32).fuser(images).keywords["grams"]
     assert [tuple(vis.shape) for vis, _ in grams] == [(1, w, w) for w in THIN["WIDTHS"]]
+
+
+@pytest.mark.parametrize(("size", "count"), [((672, 672), 1), ((480, 800), 1), ((680, 672), 4)])
+def test_images_as_large_as_a_tile_with_its_halo_are_whole(
+    size: tuple[int, int], count: int
+) -> None:
+    """512 and twice 80 are 672; a larger image is cut into tiles of 512 or less."""
+    fusion = ImageFusion(device="cpu")
+    images = [np.zeros(size, np.uint8)] * 2
+    assert len(list(fusion.source_tiles(images))) == count
+    assert len(list(ImageFusion(device="cpu", tile=512).source_tiles(images))) == math.prod(
+        math.ceil(side / 512) for side in size
+    )
 
 
 @pytest.mark.parametrize("size", [(2, 2), (15, 15), (3, 40), (21, 9)])

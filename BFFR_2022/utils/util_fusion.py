@@ -1,6 +1,6 @@
 """Fuse images with a trained TransFuser6: arrays in, an array out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.TransFuser6 import ConvNormReLU, Grams, TransFuser6
 from utils.util_device import memory_format, resolve_device
-from utils.util_image import Array
-from utils.util_tile import FusePlanes, TiledFusion
+from utils.util_image import Array, from_unit, to_unit
+from utils.util_tile import FusePlanes, Tile, TiledFusion, tiles
 from utils.util_weights import load_model
 from utils.utils import InputError
 
-TILE = {"cpu": 768, "cuda": 1024, "mps": 1024}  # pixels; the first pass and halos cost most
+TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; the first pass and halos cost most
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "fuser.safetensors"
 
 
@@ -29,9 +29,11 @@ class ImageFusion(TiledFusion):
     Args:
         weights: A weights file or checkpoint; the repository's own by default.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`; so are `color` and `stretch`.
+        tile: See `TiledFusion`; by default an image that has no more pixels than a tile with its
+            halo is fused whole, which saves the first pass.
         color: Colour result where the visible image has colour.
-        stretch: `none` or `minmax`.
+        stretch: `none` clips; `minmax` also maps the least and the greatest value of all channels
+            of the clipped result to 0 and 1, as the official code does when it saves.
         authors_quirks: Treat B, G, R as R, G, B, as the official code did when it made its weights.
 
     Raises:
@@ -41,6 +43,7 @@ class ImageFusion(TiledFusion):
     stride = TransFuser6.stride
     min_side = TransFuser6.min_side
     default_tile = TILE
+    whole_pixels = 0  # an image of so many or fewer is fused whole
 
     def __init__(
         self,
@@ -55,6 +58,8 @@ class ImageFusion(TiledFusion):
         self.model, self.form = load_model(self.weights)
         where = resolve_device(device)
         super().__init__(where, 1, TransFuser6.receptive_radius, tile, color, stretch)
+        if tile is None:
+            self.whole_pixels = (self.tile + 2 * self.halo) ** 2
         fold_norms(self.model)
         self.model.to(where).to(memory_format=memory_format(where))
         self.authors_quirks = authors_quirks
@@ -63,10 +68,17 @@ class ImageFusion(TiledFusion):
         """Fuse a visible and an infrared image, in this order; see `TiledFusion.fuse`."""
         if len(sources) != 2:
             raise InputError(f"{len(sources)} sources: BFFR fuses a visible and an infrared image")
-        if not self.authors_quirks:
+        if self.stretch == "none":
             return super().fuse(sources)
-        fused = super().fuse([_reversed(source) for source in sources])
-        return _reversed(fused)
+        fused = super().fuse([to_unit(source) for source in sources])
+        low, high = fused.min(), fused.max()
+        if low < high:
+            fused = (fused - low) / (high - low)
+        return from_unit(fused, sources[0].dtype)
+
+    def planes(self, images: Sequence[Tensor]) -> Tensor:
+        """Return what the network takes of the sources, see `TiledFusion.planes`."""
+        return super().planes(self._ordered(images))
 
     def fuse_planes(self, planes: Tensor, grams: Grams | None = None) -> Tensor:
         """Fuse (2, 1, H, W) in [0, 1], visible first, to (1, 1, H, W).
@@ -81,7 +93,7 @@ class ImageFusion(TiledFusion):
     @torch.inference_mode()
     def fuser(self, sources: Sequence[Array]) -> FusePlanes:
         """Return what fuses the tiles of these sources, knowing their whole sums."""
-        if not self.tile or max(sources[0].shape[:2]) <= self.tile:
+        if self._is_whole(sources):
             return self.fuse_planes
         total: Grams = []
         for tile, images in self.source_tiles(sources):
@@ -89,6 +101,30 @@ class ImageFusion(TiledFusion):
             found = self.model.grams(vis, ir, tile.keep)
             total = _added(total, found) if total else found
         return partial(self.fuse_planes, grams=total)
+
+    def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
+        """Yield each tile and its sources, see `TiledFusion.source_tiles`."""
+        height, width = sources[0].shape[:2]
+        side = 0 if self._is_whole(sources) else self.tile
+        for tile in tiles(height, width, side, self.halo, self.stride):
+            yield tile, [self._tensor(source[tile.read]) for source in sources]
+
+    def _is_whole(self, sources: Sequence[Array]) -> bool:
+        height, width = sources[0].shape[:2]
+        fits = height * width <= self.whole_pixels
+        return fits or not self.tile or max(height, width) <= self.tile
+
+    def _bounds(self, sources: Sequence[Array], fuse_planes: FusePlanes) -> tuple[float, float]:
+        """Return 0 and 1: `fuse` stretches when colors are joined and clipped."""
+        return 0.0, 1.0
+
+    def _finish(self, fused: Tensor, images: Sequence[Tensor], in_colour: bool) -> Tensor:
+        finished = super()._finish(fused, self._ordered(images), in_colour)
+        return self._ordered([finished])[0]
+
+    def _ordered(self, images: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return images of (1, 1 or 3, h, w), B, G, R instead of R, G, B for the quirks."""
+        return [image.flip(1) for image in images] if self.authors_quirks else images
 
 
 def fold_norms(model: TransFuser6) -> None:
@@ -101,7 +137,3 @@ def fold_norms(model: TransFuser6) -> None:
 
 def _added(one: Grams, other: Grams) -> Grams:
     return [(v + a, i + b) for (v, i), (a, b) in zip(one, other, strict=True)]
-
-
-def _reversed(pixels: Array) -> Array:
-    return pixels[..., ::-1].copy() if pixels.ndim == 3 else pixels
