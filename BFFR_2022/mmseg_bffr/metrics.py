@@ -1,4 +1,4 @@
-"""Per-class IoU and its mean over the classes that occur."""
+"""Per-class IoU and its means, with the background and without it."""
 
 import numpy as np
 from mmseg.evaluation import IoUMetric
@@ -7,20 +7,27 @@ from mmseg.registry import METRICS
 
 @METRICS.register_module()
 class MeanIoU(IoUMetric):
-    """IoU summed over the whole set; mIoU averages the classes that occur, without background.
+    """IoU summed over the whole set, and its means over the classes that are found.
 
-    A class occurs if a label has it, so that one that is only predicted does not count as 0; the
-    background, class 0, is given apart as `background`.
+    A class is found if a label or a prediction has it. One that is only predicted counts as 0, as
+    in the official code's mIoU, and here in mAcc too, so that both are over the same classes.
     """
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Return `mIoU`, `background` and mmseg's `aAcc` and `mAcc`, per cent."""
+        """Return mmseg's `aAcc`, and means in per cent, nan if there is no class.
+
+        `mIoU` and `mAcc` average all classes, the background (class 0) among them;
+        `mIoU_without_background` and `mAcc_without_background` leave it out.
+        """
         intersection, union, _, label = (np.sum(areas, axis=0) for areas in self._areas(results))
         found = super().compute_metrics(results)
         iou = 100 * intersection / np.maximum(union, 1)
-        occurs = np.flatnonzero(label[1:]) + 1
-        found["mIoU"] = round(float(iou[occurs].mean()), 2) if len(occurs) else float("nan")
-        found["background"] = round(float(iou[0]), 2)
+        accuracy = 100 * intersection / np.maximum(label, 1)
+        classes = np.flatnonzero(union)
+        for suffix, counted in (("", classes), ("_without_background", classes[classes > 0])):
+            for name, values in (("mIoU", iou), ("mAcc", accuracy)):
+                mean = float(values[counted].mean()) if len(counted) else float("nan")
+                found[name + suffix] = round(mean, 2)
         return found
 
     @staticmethod

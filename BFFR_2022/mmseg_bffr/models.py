@@ -1,5 +1,6 @@
 """The two networks that are trained: the fuser alone, and the fuser before a segmenter."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,20 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def split_pair(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Return (B, 3, H, W) and (B, 1, H, W) in [0, 1] of (B, 4, H, W) in 0-255."""
     return inputs[:, :3] / 255, inputs[:, 3:] / 255
+
+
+def _windows(length: int, window: int, stride: int) -> list[slice]:
+    """Return where windows lie along a side; the last one ends with it."""
+    last = max(0, length - window)
+    starts = [*range(0, last, stride), last]
+    return [slice(start, start + min(window, length)) for start in starts]
+
+
+def _fade(part: Tensor) -> Tensor:
+    """Return the weight of each pixel of a window, (H, W): linear to each of its borders."""
+    places = (torch.arange(side, device=part.device) + 0.5 for side in part.shape[2:])
+    rows, columns = (torch.minimum(place, len(place) - place) for place in places)
+    return rows[:, None] * columns
 
 
 @MODELS.register_module()
@@ -122,8 +137,8 @@ class FuserSegmenter(EncoderDecoder):
             inputs: R, G, B and infrared, (B, 4, H, W), 0-255.
 
         Returns:
-            R, G, B (B, G, R with the authors' quirks), clipped; luma; visible luma; infrared. All
-            in [0, 1].
+            R, G, B (B, G, R with the authors' quirks), not clipped, as in the official code; luma,
+            visible luma and infrared in [0, 1].
         """
         vis, ir = split_pair(inputs)
         if self.authors_quirks:
@@ -134,10 +149,10 @@ class FuserSegmenter(EncoderDecoder):
                 fused = self.fuser(y, ir).float()
         else:
             fused = {"visible": y, "infrared": ir, "average": (y + ir) / 2}[self.fusion]
-        return recolour(fused, [vis]).clamp(0, 1), fused, y, ir
+        return recolour(fused, [vis]), fused, y, ir
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Return the backbone's features of fused images, (B, 3, H, W), in [0, 1]."""
+        """Return the backbone's features of fused images, (B, 3, H, W), 1 for white."""
         if self.normalize:
             mean, std = (inputs.new_tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
             inputs = (inputs - mean) / std
@@ -152,16 +167,39 @@ class FuserSegmenter(EncoderDecoder):
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list | None = None) -> list:
-        """Return samples with `pred_sem_seg`, and `fused`: (3, H, W), R, G, B in [0, 1].
+        """Return samples with `pred_sem_seg`, and `fused`: (3, H, W), R, G, B, clipped to [0, 1].
 
         A pair is fused whole; windows slide over the result.
         """
         image = self.fuse(inputs)[0]
         samples = super().predict(image, data_samples)
-        for sample, fused in zip(samples, image, strict=True):
+        for sample, fused in zip(samples, image.clamp(0, 1), strict=True):
             colours = fused.flip(0) if self.authors_quirks else fused
             sample.set_data({"fused": PixelData(data=colours)})
         return samples
+
+    def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Return the scores of classes, (B, classes, H, W), the mean of windows that overlap.
+
+        Departure: a window counts most at its center and fades towards its borders. With equal
+        weights, as in the official code, labels change where a window ends.
+
+        Args:
+            inputs: Fused images, (B, 3, H, W).
+            batch_img_metas: mmseg's information on each image.
+        """
+        sides = zip(inputs.shape[2:], self.test_cfg.crop_size, self.test_cfg.stride, strict=True)
+        rows, columns = (_windows(*side) for side in sides)
+        total = inputs.new_zeros(len(inputs), self.out_channels, *inputs.shape[2:])
+        weight = inputs.new_zeros(inputs.shape[2:])
+        for window in itertools.product(rows, columns):
+            where = (..., *window)
+            part = inputs[where]
+            about = [{**meta, "img_shape": part.shape[2:]} for meta in batch_img_metas]
+            fade = _fade(part)
+            total[where] += fade * self.encode_decode(part, about)
+            weight[window] += fade
+        return total / weight
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return super()._forward(self.fuse(inputs)[0], data_samples)

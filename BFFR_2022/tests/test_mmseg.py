@@ -110,7 +110,7 @@ def test_dropped_classes_become_background(data: Path) -> None:
         assert 2 in label
         expected = np.where(label == CLASSES.index("person"), 0, label)
         np.testing.assert_array_equal(dropped[index]["gt_seg_map"], expected)
-    with pytest.raises(InputError, match="--drop_class dog"):
+    with pytest.raises(InputError, match="drop_class dog"):
         dataset_of(data, drop_class=["dog"])
 
 
@@ -174,20 +174,43 @@ def score(predicted: list[list[int]], labels: list[list[int]]) -> dict[str, floa
     return metric.evaluate(len(samples))
 
 
-def test_iou_sums_over_the_set_and_averages_classes_that_occur() -> None:
-    # Car: 2 of the 4 pixels of the union over both images; person: 1 of 1; a bike is only
-    # predicted; background: 2 of 5.
+def test_iou_sums_over_the_set_and_both_means_are_over_the_same_classes() -> None:
+    # Car: 2 of the 4 pixels of the union over both images, 2 of 3 labelled ones; person: 1 of 1;
+    # a bike is only predicted; background: 2 of 5, and of 4.
     found = score([[1, 1, 0, 3], [1, 2, 0, 0]], [[1, 1, 1, 0], [0, 2, 0, 0]])
-    assert found["mIoU"] == 75.0
-    assert found["background"] == 40.0
+    assert found["mIoU"] == 47.5  # (40 + 50 + 100 + 0) / 4
+    assert found["mIoU_without_background"] == 50.0
+    assert found["mAcc"] == 54.17  # (50 + 200 / 3 + 100 + 0) / 4
+    assert found["mAcc_without_background"] == 55.56
+    assert found["aAcc"] == 62.5
+
+
+def test_mean_with_the_background_is_the_official_code_s() -> None:
+    """That is mmsegmentation's own: nanmean of intersection over union, class by class."""
+    generator = np.random.default_rng(0)
+    predicted, labels = generator.integers(0, 6, (2, 3, 40))
+    labels[labels == 5] = 255  # so that class 5 is only predicted
+    known = labels != 255
+    with np.errstate(invalid="ignore"):
+        iou = [
+            np.float64(((predicted == c) & (labels == c)).sum())
+            / (((predicted == c) & known) | (labels == c)).sum()
+            for c in range(9)
+        ]
+    found = score(predicted.tolist(), labels.tolist())
+    assert found["mIoU"] == round(100 * np.nanmean(iou), 2)
+    assert found["mIoU_without_background"] == round(100 * np.nanmean(iou[1:]), 2)
 
 
 def test_pixels_left_out_count_nowhere() -> None:
-    assert score([[1, 2]], [[1, 255]])["mIoU"] == 100.0
+    found = score([[1, 2]], [[1, 255]])
+    assert (found["mIoU"], found["mAcc"], found["mIoU_without_background"]) == (100, 100, 100)
 
 
-def test_without_foreground_there_is_no_mean() -> None:
-    assert np.isnan(score([[0, 1]], [[0, 0]])["mIoU"])
+def test_without_foreground_there_is_no_mean_of_it() -> None:
+    found = score([[0, 0]], [[0, 0]])
+    assert np.isnan(found["mIoU_without_background"])
+    assert found["mIoU"] == 100.0
 
 
 # ---------------------------------------------------------------- networks
@@ -244,7 +267,7 @@ def test_what_the_segmenter_sees_instead(fusion: str) -> None:
     image, fused, y, ir = model.fuse(data["inputs"])
     torch.testing.assert_close(fused, SEEN[fusion](y, ir))
     vis = data["inputs"][:, :3] / 255
-    torch.testing.assert_close(image, (vis + fused - y).clamp(0, 1))
+    torch.testing.assert_close(image, vis + fused - y)
     assert "loss_correlation" not in model.loss(**data)
 
 
@@ -276,7 +299,58 @@ def test_prediction_gives_labels_and_the_fused_image(tmp_path: Path) -> None:
     data = model.data_preprocessor(batch(1))
     sample = model.predict(**data)[0]
     assert sample.pred_sem_seg.data.shape == (1, *SIZE)
-    torch.testing.assert_close(sample.fused.data, model.fuse(data["inputs"])[0][0])
+    seen = model.fuse(data["inputs"])[0][0]
+    assert seen.min() < 0 < 1 < seen.max()
+    torch.testing.assert_close(sample.fused.data, seen.clamp(0, 1))  # what is drawn
+
+
+def test_the_segmenter_sees_the_unclipped_image_and_what_is_beyond_has_a_gradient() -> None:
+    model = joint(fusion="average", normalize=False).eval()
+    inputs = torch.zeros(1, 4, *SIZE)
+    inputs[:, 0], inputs[:, 3] = 255, 255  # red, and hot: R is 1 + (1 - 0.299) / 2
+    seen = []
+    model.backbone.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model.loss(inputs, batch(1)["data_samples"])
+    torch.testing.assert_close(seen[0][0, :, 0, 0], torch.tensor([1.3505, 0.3505, 0.3505]))
+    model.fusion, fused = "network", torch.ones(1, 1, *SIZE, requires_grad=True)
+    model.fuser = lambda y, ir: fused
+    model.loss(inputs, batch(1)["data_samples"])["decode.loss_ce"].backward()
+    assert (fused.grad != 0).all()
+
+
+WINDOW = {"mode": "slide", "crop_size": (32, 32), "stride": (16, 16)}
+
+
+@torch.no_grad()
+def test_windows_fade_into_each_other() -> None:
+    """Along a row of three windows each score is their mean, weighted linearly to the borders."""
+    model = joint(fusion="visible", test_cfg=WINDOW).eval()
+    values = iter([1.0, 2.0, 4.0])
+    model.encode_decode = lambda part, about: part.new_full((1, 9, *part.shape[2:]), next(values))
+    found = model.slide_inference(torch.zeros(1, 3, 32, 64), [{}])[0, 0, 5]
+    share = (torch.arange(16) + 0.5) / 16  # of the window that begins, and of the one that ends
+    crossing = [1 + share, 2 + 2 * share]
+    expected = torch.cat([torch.ones(16), *crossing, torch.full((16,), 4.0)])
+    torch.testing.assert_close(found, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(32, 32), (20, 50), (33, 47), (70, 32)])
+def test_windows_cover_images_of_any_size(size: tuple[int, int]) -> None:
+    model = joint(fusion="visible", test_cfg=WINDOW).eval()
+    model.encode_decode = lambda part, about: part.mean(dim=1, keepdim=True).expand(-1, 9, -1, -1)
+    image = torch.rand(2, 3, *size)
+    found = model.slide_inference(image, [{}, {}])
+    torch.testing.assert_close(found, image.mean(dim=1, keepdim=True).expand(-1, 9, -1, -1))
+
+
+@torch.no_grad()
+def test_one_window_is_the_whole_image() -> None:
+    model = joint(fusion="visible").eval()
+    image = torch.rand(1, 3, *SIZE)
+    about = [{"img_shape": torch.Size(SIZE), "ori_shape": SIZE}]
+    whole = model.encode_decode(image, about)
+    torch.testing.assert_close(model.slide_inference(image, about), whole)
 
 
 def test_labels_of_a_set_are_what_its_files_hold(data: Path) -> None:
