@@ -58,6 +58,7 @@ class MFNet(SeededDataset):
         data_root: The folder of the set, or several.
         split: `train`, `val` or `test`, a list beside the images; None takes all there are.
         drop_class: Names of classes whose pixels become background.
+        flag: What names the folder and the list, for messages.
         **settings: Of `SeededDataset`.
     """
 
@@ -68,11 +69,13 @@ class MFNet(SeededDataset):
         data_root: str | Sequence[str],
         split: str | None = None,
         drop_class: Sequence[str] = (),
+        flag: str = "data_root and split of the config",
         **settings: Any,
     ) -> None:
         if unknown := [name for name in drop_class if name not in CLASSES[1:]]:
-            raise InputError(f"--drop_class {unknown[0]}: there are {', '.join(CLASSES[1:])}")
+            raise InputError(f"drop_class {unknown[0]}: there are {', '.join(CLASSES[1:])}")
         self.split = split
+        self.flag = flag
         self.roots = [data_root] if isinstance(data_root, str) else list(data_root)
         self.dropped = {CLASSES.index(name): 0 for name in drop_class}
         super().__init__(**settings)
@@ -89,7 +92,7 @@ class MFNet(SeededDataset):
                 "seg_fields": [],
             }
             for root in self.roots
-            for pair in find_labelled_pairs(Path(root), self.split, "--data_root")
+            for pair in find_labelled_pairs(Path(root), self.split, self.flag)
         ]
 
 

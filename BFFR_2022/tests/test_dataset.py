@@ -1,5 +1,7 @@
 """Labelled pairs: which files belong together, what is read, and what is refused."""
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +124,9 @@ def test_infrared_of_equal_channels_is_gray(tmp_path: Path) -> None:
 def test_coloured_infrared(tmp_path: Path) -> None:
     scene = only(put_labelled_set(tmp_path))
     put(scene.ir, picture(3, *SIZE))
-    with pytest.raises(InputError, match=r"ir/c\.png is a colored infrared image"):
+    with pytest.raises(InputError, match=r"ir/c\.png is a colored infrared image") as caught:
         read_pair(scene)
+    assert "--" not in str(caught.value)  # neither training nor the tools have a flag for it
 
 
 def test_absent_list_and_folders(tmp_path: Path) -> None:
@@ -133,8 +136,28 @@ def test_absent_list_and_folders(tmp_path: Path) -> None:
     (folder / "labels").rename(folder / "masks")
     with pytest.raises(InputError, match=rf"no folder {folder}/labels \({FLAG}\)"):
         find_labelled_pairs(folder, "val", FLAG)
-    with pytest.raises(InputError, match=rf"no folder {folder}/absent/vis \({FLAG}\)"):
-        find_labelled_pairs(folder / "absent", "val", FLAG)
+    (folder / "vis").rename(folder / "photos")
+    with pytest.raises(InputError, match=rf"no folder {folder}/vis \({FLAG}\)"):
+        find_labelled_pairs(folder, "val", FLAG)
+
+
+def test_absent_set_is_told_with_where_the_authors_have_theirs(
+    tmp_path: Path, shared: Path
+) -> None:
+    with pytest.raises(InputError, match=rf"no folder {tmp_path}/absent \({FLAG}\)") as caught:
+        find_labelled_pairs(tmp_path / "absent", "val", FLAG)
+    described = (shared / "described" / "BFFR.md").read_text(encoding="utf-8")
+    for name in ("MFNet dataset", "TNO", "RoadScene"):
+        [link] = re.findall(rf"\[{name}\]\((.+?)\?", described)
+        assert link in str(caught.value)
+
+
+def test_without_labels(tmp_path: Path) -> None:
+    folder = put_labelled_set(tmp_path)
+    shutil.rmtree(folder / "labels")
+    [scene] = find_labelled_pairs(folder, "val", FLAG, with_labels=False)
+    assert scene == LabelledPair("c", folder / "vis" / "c.png", folder / "ir" / "c.png", None)
+    assert read_pair(scene).shape == (*SIZE, 4)
 
 
 @pytest.mark.parametrize("kind", ["vis", "ir", "labels"])

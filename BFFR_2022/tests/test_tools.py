@@ -15,6 +15,7 @@ from models.TransFuser6 import TransFuser6
 from tests.helpers import FOLDER, get, quiet_environment, run_script
 from tests.method import put_labelled_set
 from tests.test_train import copy_method
+from utils.util_tools import build_parser
 
 JOINT = "configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py"
 STAGE1 = "configs/fuser/transfuser6_avg.py"
@@ -39,6 +40,8 @@ SHORTENED = (  # iterations, and pictures small enough for a test
     "model.data_preprocessor.size=(32,48)",
     *(f"train_dataloader.{setting}" for setting in NO_WORKERS),
 )
+WITHOUT = "_without_background"
+DROP = "train_dataloader.dataset.drop_class=['dog']"
 STEMS = ("c",)  # of the test split
 
 
@@ -103,9 +106,27 @@ def test_the_test_set_is_fused(answers: dict[str, subprocess.CompletedProcess]) 
         assert get(folder / "c.png").shape == vis.shape
 
 
+def test_fusing_needs_no_labels_and_stretches_on_demand(
+    answers: dict[str, subprocess.CompletedProcess], tmp_path: Path
+) -> None:
+    """A set as the description's TNO: `vis/`, `ir/` and `test.txt`."""
+    data = put_labelled_set(tmp_path / "TNO")
+    shutil.rmtree(data / "labels")
+    made = folder_of(answers) / "weights" / "bffr.pth"
+    for stretch in ("none", "minmax"):
+        words = (JOINT, made, "--output", tmp_path / stretch, "--stretch", stretch)
+        words += ("--cfg-options", f"test_dataloader.dataset.data_root={data}")
+        answer = run_script("tools/test_fusion.py", *words, cwd=folder_of(answers))
+        assert answer.returncode == 0, answer.stderr
+    clipped, stretched = (get(tmp_path / name / "c.png") for name in ("none", "minmax"))
+    assert (clipped.min(), clipped.max()) != (0, 255)
+    assert (stretched.min(), stretched.max()) == (0, 255)
+
+
 def test_every_class_is_scored(answers: dict[str, subprocess.CompletedProcess]) -> None:
     said = answers["score"].stdout + answers["score"].stderr
-    assert all(name in said for name in ("unlabeled", "person", "bump", "mIoU: ", "background: "))
+    means = [f"{kind}{suffix}: " for kind in ("mIoU", "mAcc") for suffix in ("", WITHOUT)]
+    assert all(name in said for name in ("unlabeled", "person", "bump", *means))
 
 
 def test_segmentations_are_drawn(answers: dict[str, subprocess.CompletedProcess]) -> None:
@@ -137,14 +158,43 @@ def test_tools_start_from_any_folder(
         (("test_fuser_segmenter.py", STAGE1, "x.pth", "--eval", "mIoU"), "has no segmenter"),
         (("test_fusion.py", "no.py", "x.pth"), "no config no.py"),
         (("train_fuser.py", STAGE1, "--resume"), "there is no iter_*.pth"),
+        (("train_fuser.py", STAGE1), "data/MFNet (data_root and split of the config)"),
+        (("train_fuser.py", STAGE1, "--cfg-options", DROP), "drop_class dog: there are car"),
+        (("train_fuser.py", STAGE1, "--resume", "tools/start.py"), "tools/start.py"),
+        (("train_fuser_segmenter.py", JOINT), "no result of stage 1"),
     ],
 )
-def test_what_cannot_work_is_refused(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+def test_what_cannot_work_is_refused(
+    tmp_path: Path,
+    words: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     method = copy_method(tmp_path / "method")
     answer = run_script(f"tools/{words[0]}", *words[1:], cwd=method)
     assert answer.returncode == 1
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
+    command = {"test_fuser_segmenter.py": "test_segmenter", "test_fusion.py": "test_fusion"}
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([command.get(words[0], "train"), "--help"])
+    known = capsys.readouterr().out
+    assert all(flag in known for flag in re.findall(r"--[a-z][a-z_-]*", answer.stderr))
+
+
+@pytest.mark.parametrize("command", ["fuse", "score"])
+def test_absent_weights_are_told_with_where_the_authors_have_them(
+    tmp_path: Path, shared: Path, command: str
+) -> None:
+    method = copy_method(tmp_path / "method")
+    put_labelled_set(method / "data" / "MFNet")
+    answer = run_script(*shlex.split(COMMANDS[command])[1:], cwd=method)
+    assert answer.returncode == 1
+    assert "no such file: " in answer.stderr
+    described = (shared / "described" / "BFFR.md").read_text(encoding="utf-8")
+    for name in (r"here", r"mit_b0\.pth"):
+        [link] = re.findall(rf"\[{name}\]\((.+?)\?", described)
+        assert link in answer.stderr
 
 
 def test_the_package_installs_as_described(tmp_path: Path) -> None:

@@ -23,18 +23,29 @@ PALETTE = (  # R, G, B of each class
     *((128, 128, 0), (64, 64, 128), (192, 128, 128), (192, 64, 0)),
 )
 
+DATA_LINKS = {  # of the README of github.com/wyh1210/BFFR
+    "MFNet": "https://drive.google.com/file/d/1VxTVJ0O72i-dcmfwUThPCDoYwVKIuyri/view",
+    "TNO": "https://drive.google.com/file/d/1gWGFUSbhGvXOKlfUNxi5pkmSlrUghpuy/view",
+    "RoadScene": "https://drive.google.com/file/d/1eRRqrlRkKSHK4M0toPbz292kKUCKB1Fw/view",
+}
+
 
 @dataclass(frozen=True)
 class LabelledPair:
-    """The files of one scene; `ir` is None where `vis` holds it as its fourth channel."""
+    """The files of one scene.
+
+    `ir` is None where `vis` holds it as its fourth channel, and `label` where none is needed.
+    """
 
     stem: str
     vis: Path
     ir: Path | None
-    label: Path
+    label: Path | None
 
 
-def find_labelled_pairs(root: Path, split: str | None, flag: str) -> list[LabelledPair]:
+def find_labelled_pairs(
+    root: Path, split: str | None, flag: str, with_labels: bool = True
+) -> list[LabelledPair]:
     """Return the scenes of a split by stem.
 
     Args:
@@ -42,21 +53,25 @@ def find_labelled_pairs(root: Path, split: str | None, flag: str) -> list[Labell
         split: Name of the list, as `train` for the set's `train.txt`, or a path to a `.txt`; None
             takes all there are.
         flag: What names the folder, for messages.
+        with_labels: Demand a label of each scene; otherwise `labels/` is not looked at.
 
     Raises:
         InputError: an absent folder or list, a stem without image or label, or a pair without
             partner.
     """
+    if not root.is_dir():
+        links = ", ".join(f"{name} {link}" for name, link in DATA_LINKS.items())
+        raise InputError(f"no folder {root} ({flag}); the authors of BFFR link {links}")
     joined = (root / "images").is_dir() and not (root / "vis").is_dir()
     vis = _by_stem(root / ("images" if joined else "vis"), flag)
     ir = {} if joined else _by_stem(root / "ir", flag)
-    labels = _by_stem(root / "labels", flag)
+    labels = _by_stem(root / "labels", flag) if with_labels else {}
     source = root
     if split:
         source = Path(split) if split.endswith(".txt") else root / f"{split}.txt"
     stems = _read_split(source, flag) if split else sorted(vis)
-    sides = {"vis": vis, "labels": labels} if joined else {"vis": vis, "ir": ir, "labels": labels}
-    for name, files in sides.items():
+    sides = {"vis": vis} if joined else {"vis": vis, "ir": ir}
+    for name, files in (sides | {"labels": labels} if with_labels else sides).items():
         lacking = [stem for stem in stems if stem not in files]
         if lacking:
             folder = "images" if joined and name == "vis" else name
@@ -64,7 +79,7 @@ def find_labelled_pairs(root: Path, split: str | None, flag: str) -> list[Labell
                 f"{source} ({flag}) has {len(lacking)} of {len(stems)} scenes without a file in "
                 f"{root / folder}, {lacking[0]} first; expected {folder}/<stem>.png"
             )
-    return [LabelledPair(stem, vis[stem], ir.get(stem), labels[stem]) for stem in stems]
+    return [LabelledPair(stem, vis[stem], ir.get(stem), labels.get(stem)) for stem in stems]
 
 
 def _by_stem(folder: Path, flag: str) -> dict[str, Path]:
@@ -100,7 +115,7 @@ def read_pair(pair: LabelledPair) -> Array:
     if pair.ir is None:
         return _read_joined(pair.vis)
     visible = _to_bytes(read_image(pair.vis))
-    infrared = _to_bytes(as_gray(pair.ir, read_image(pair.ir), "error"))
+    infrared = _to_bytes(_read_gray(pair.ir))
     _check_sizes(pair.vis, visible, pair.ir, infrared)
     if visible.ndim == 2:
         visible = visible[..., None].repeat(3, axis=2)
@@ -111,13 +126,14 @@ def read_label(pair: LabelledPair, image: Array, classes: Sequence[str] = CLASSE
     """Return a scene's class ids as (H, W), uint8.
 
     Args:
-        pair: The scene.
+        pair: The scene, found with its label.
         image: From `read_pair`, whose size the label must have.
         classes: Ids are places in it; 255 is left out of losses and scores.
 
     Raises:
         InputError: unreadable, coloured, of another size, or with an id that no class has.
     """
+    assert pair.label
     label = read_image(pair.label)
     if label.ndim == 3 or label.dtype != np.uint8:
         raise InputError(f"{pair.label} is not a label map: expected 8 bits, one channel of ids")
@@ -129,6 +145,14 @@ def read_label(pair: LabelledPair, image: Array, classes: Sequence[str] = CLASSE
             f"classes, 0 ({classes[0]}) to {len(classes) - 1} ({classes[-1]}); 255 is left out"
         )
     return label
+
+
+def _read_gray(path: Path) -> Array:
+    """Return an infrared image's one channel; none of the callers has `--ir_color`."""
+    pixels = read_image(path)
+    if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
+        raise InputError(f"{path} is a colored infrared image; give the gray one it was made from")
+    return as_gray(path, pixels, "error")
 
 
 def _read_joined(path: Path) -> Array:

@@ -51,6 +51,7 @@ def _set_data(config: "Config", args: argparse.Namespace, batch_size: int) -> No
         split=args.train_split,
         seed=args.seed,
         drop_class=args.drop_class,
+        flag="--data_root, --train_split",
     )
     next(t for t in train.dataset.pipeline if t.type == "RandomCrop").crop_size = crop
     config.model.data_preprocessor.size = crop
@@ -58,7 +59,8 @@ def _set_data(config: "Config", args: argparse.Namespace, batch_size: int) -> No
         if loader is not None:
             loader.update(num_workers=args.num_workers, persistent_workers=args.num_workers > 0)
     if val is not None:
-        val.dataset.update(data_root=str(args.data_root[0]), split=args.val_split)
+        where = {"data_root": str(args.data_root[0]), "split": args.val_split}
+        val.dataset.update(where, flag="--data_root, --val_split")
 
 
 def _set_schedule(config: "Config", args: argparse.Namespace, stage: str) -> None:

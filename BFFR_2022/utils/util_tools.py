@@ -65,11 +65,17 @@ def build_parser() -> argparse.ArgumentParser:
     fusing = commands.add_parser("test_fusion", parents=[common, tested], help="fuse test pairs")
     fusing.add_argument("--output", type=Path, help="work_dirs/<config>/fused by default")
     fusing.add_argument("--overwrite", action="store_true", help="replace existing results")
+    fusing.add_argument(
+        "--stretch",
+        choices=("none", "minmax"),
+        default="none",
+        help="clip results, or stretch each one to the full range as the authors' program does",
+    )
 
     testing = commands.add_parser(
         "test_segmenter", parents=[common, tested, launched], help="score or draw segmentations"
     )
-    testing.add_argument("--eval", nargs="+", choices=("mIoU",), help="per-class IoU and its mean")
+    testing.add_argument("--eval", nargs="+", choices=("mIoU",), help="per-class IoU and its means")
     testing.add_argument("--show-dir", type=Path, help="where to draw label maps and overlays")
     return parser
 
@@ -96,6 +102,7 @@ def run_fusion(args: argparse.Namespace) -> None:
     config = load_config(args.config, args.cfg_options)
     fusion = ImageFusion(
         part_of(args.checkpoint, "fuser"),
+        stretch=args.stretch,
         authors_quirks=config.model.get("authors_quirks", False),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
@@ -111,9 +118,10 @@ def run_fusion(args: argparse.Namespace) -> None:
 
 
 def test_pairs(config: "Config") -> list[LabelledPair]:
-    """Return the pairs of a config's test set."""
+    """Return the pairs of a config's test set, which need no labels."""
     dataset = config.test_dataloader.dataset
-    return find_labelled_pairs(Path(dataset.data_root), dataset.split, "data_root of the config")
+    flag = "data_root and split of the config"
+    return find_labelled_pairs(Path(dataset.data_root), dataset.split, flag, with_labels=False)
 
 
 def run_segmenting(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from utils.util_checkpoint import load_checkpoint
 from utils.util_device import keep_freed_memory, resolve_device, set_threads
+from utils.util_weights import LINKS
 from utils.utils import InputError, warn
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def check_own_checkpoint(path: Path) -> None:
     if not {"state_dict", "optimizer", "param_schedulers", "meta"} <= set(state):
         raise InputError(
             f"{path} is no checkpoint of a run of this repository, which alone can be resumed; "
-            "--pretrained_fuser and --pretrained_backbone start a new run from weights"
+            "start a new run from its weights (pretrained_fuser, pretrained_segmenter)"
         )
 
 
@@ -235,7 +236,7 @@ def find_weights(model: "Config") -> None:
         found = Path(wanted) if Path(wanted).is_file() else _newest_stage1()
         if found is None:
             raise InputError(
-                f"no result of stage 1: neither {wanted} (model.pretrained_fuser) nor a checkpoint "
+                f"no result of stage 1: neither {wanted} (pretrained_fuser) nor a checkpoint "
                 f"of {STAGE1} in work_dirs/ or runs/; run stage 1 first"
             )
         print(f"The fuser starts from {found}")
@@ -243,8 +244,8 @@ def find_weights(model: "Config") -> None:
     segmenter = model.get("pretrained_segmenter")
     if segmenter and not Path(segmenter).is_file():
         warn(
-            f"no {segmenter}: the segmenter starts from random weights. SegFormer's authors and "
-            "mmsegmentation publish mit_b0.pth, trained on ImageNet"
+            f"no {segmenter}: the segmenter starts from random weights. The authors' mit_b0.pth, "
+            f"trained on ImageNet, is at {LINKS['mit_b0.pth']}"
         )
         model.pretrained_segmenter = None
     elif segmenter:

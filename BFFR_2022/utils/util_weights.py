@@ -19,6 +19,10 @@ from models.TransFuser6 import TransFuser6
 from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
+LINKS = {  # of the README of github.com/wyh1210/BFFR
+    "bffr.pth": "https://drive.google.com/file/d/1BhkaEmb9AipI2Ib7pjSw1zwWoSy86X00/view",
+    "mit_b0.pth": "https://drive.google.com/file/d/1zhcQCl7-lIQh0sTGorhDJDo5kv9fBlGs/view",
+}
 OURS = "the fuser alone"
 JOINT = "fuser and segmenter"
 UNUSED = re.compile(r"(conv1_|DB|conv_out).*\.bn\.")  # batch norms that the authors never call
@@ -54,7 +58,7 @@ def load_fuser(model: TransFuser6, path: Path) -> str:
     Raises:
         InputError: unreadable, or without BFFR's fuser.
     """
-    state = state_dict_of(load_checkpoint(path))
+    state = _read(path)
     found = fuser_of(state)
     own = model.state_dict()
     if {name: v.shape for name, v in found.items()} != {name: v.shape for name, v in own.items()}:
@@ -90,7 +94,7 @@ def load_segmenter(model: nn.Module, path: Path, whole: bool = False) -> list[st
     Raises:
         InputError: unreadable, or without the backbone.
     """
-    state = state_dict_of(load_checkpoint(path))
+    state = _read(path)
     try:
         backbone = from_segformer(_below("backbone.", state) or state)
     except (IndexError, RuntimeError, TypeError) as error:  # of shapes or types that do not fit
@@ -140,6 +144,17 @@ def _block_part(
     for theirs, ours in MIT_PARTS.items():
         rest = rest.replace(f".{theirs}", f".{ours}")
     return {prefix + rest: value}
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Return a file's tensors; where it is absent, say where the authors' files are."""
+    if not path.is_file():
+        links = ", ".join(f"{name} at {link}" for name, link in LINKS.items())
+        raise InputError(
+            f"no such file: {path}; the authors have {links}, and weights/ of the method's folder "
+            "holds this repository's own"
+        )
+    return state_dict_of(load_checkpoint(path))
 
 
 def state_dict_of(state: Mapping[str, Any]) -> dict[str, Tensor]:
