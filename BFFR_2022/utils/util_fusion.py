@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -70,11 +71,13 @@ class ImageFusion(TiledFusion):
             raise InputError(f"{len(sources)} sources: BFFR fuses a visible and an infrared image")
         if self.stretch == "none":
             return super().fuse(sources)
-        fused = super().fuse([to_unit(source) for source in sources])
+        first, second = sources
+        whole = getattr(first, "dtype", None) in (np.uint8, np.uint16)
+        fused = super().fuse([to_unit(first) if whole else first, second])  # floats, not rounded
         low, high = fused.min(), fused.max()
         if low < high:
             fused = (fused - low) / (high - low)
-        return from_unit(fused, sources[0].dtype)
+        return from_unit(fused, first.dtype)
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:
         """Return what the network takes of the sources, see `TiledFusion.planes`."""
