@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models.TransFuser6 import TransFuser6
-from tests.helpers import FOLDER, get, quiet_environment, run_script
+from tests.helpers import FOLDER, get, picture, put, quiet_environment, run_script
 from tests.method import put_labelled_set
 from tests.test_train import copy_method
 from utils.util_tools import build_parser
@@ -112,6 +112,7 @@ def test_fusing_needs_no_labels_and_stretches_on_demand(
     """A set as the description's TNO: `vis/`, `ir/` and `test.txt`."""
     data = put_labelled_set(tmp_path / "TNO")
     shutil.rmtree(data / "labels")
+    put(data / "vis" / "c.png", 96 + picture(2, channels=1) // 8)
     made = folder_of(answers) / "weights" / "bffr.pth"
     for stretch in ("none", "minmax"):
         words = (JOINT, made, "--output", tmp_path / stretch, "--stretch", stretch)

@@ -1,5 +1,7 @@
 """Fuse images with a trained TransFuser6: arrays in, an array out."""
 
+import ctypes
+import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -111,6 +113,7 @@ class ImageFusion(TiledFusion):
         side = 0 if self._is_whole(sources) else self.tile
         for tile in tiles(height, width, side, self.halo, self.stride):
             yield tile, [self._tensor(source[tile.read]) for source in sources]
+            _return_freed_memory()
 
     def _is_whole(self, sources: Sequence[Array]) -> bool:
         height, width = sources[0].shape[:2]
@@ -136,6 +139,15 @@ def fold_norms(model: TransFuser6) -> None:
         if isinstance(block, ConvNormReLU) and isinstance(block.batch_norm, nn.BatchNorm2d):
             block.conv2d = fuse_conv_bn_eval(block.conv2d, block.batch_norm)
             block.batch_norm = nn.Identity()
+
+
+def _return_freed_memory() -> None:
+    """Return free blocks between used ones to the system, which glibc alone can do.
+
+    Tiles differ in size, so that blocks kept for the next one would not fit it and add up.
+    """
+    if sys.platform.startswith("linux") and (trim := getattr(ctypes.CDLL(None), "malloc_trim", 0)):
+        trim(0)
 
 
 def _added(one: Grams, other: Grams) -> Grams:
