@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from configs import HERE
-from utils.util_device import keep_freed_memory, set_threads
+from utils.util_device import set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import TILE, ImageFusion
 from utils.util_fusion_flags import add_fusion_flags, jobs_from_flags
@@ -46,7 +46,6 @@ def main(args: argparse.Namespace) -> int:
     """Fuse what `args` says and return the exit status."""
     if args.segmenter and not args.segment:
         raise InputError("--segmenter needs --segment")
-    keep_freed_memory()
     set_threads(args.threads)
     fusion = ImageFusion(
         args.weights, args.device, args.tile, args.color, args.stretch, args.authors_quirks

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from configs import HERE
 from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
-from utils.util_device import keep_freed_memory, set_threads
+from utils.util_device import set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
 from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
@@ -45,7 +45,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Fuse what `args` says and return the exit status."""
-    keep_freed_memory()
     set_threads(args.threads)
     fusion = ImageFusion(
         args.weights,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from configs import HERE
-from utils.util_device import keep_freed_memory, resolve_device, set_threads
+from utils.util_device import resolve_device, set_threads
 from utils.util_flags import FlagParser
 from utils.util_fusion import ImageFusion, darkest_first, reference_luma
 from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
@@ -46,7 +46,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Fuse what `args` says and return the exit status."""
-    keep_freed_memory()
     set_threads(args.threads)
     fusion = ImageFusion(args.weights, args.device, args.tile, args.color, args.stretch)
     print(f"{fusion.weights} model loaded ({fusion.form}).")

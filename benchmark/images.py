@@ -11,6 +11,7 @@ import numpy as np
 from names import file_role, strip_mark
 from numpy.typing import NDArray
 
+from damage import is_cut_short, lacks_data
 from metrics.colour import luma
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -24,13 +25,15 @@ def read_channels(path: Path) -> NDArray[np.float64]:
 
     Raises:
         OSError: If the file cannot be opened.
-        ValueError: If it holds no image of 8 or 16 bits.
+        ValueError: If it holds no image of 8 or 16 bits, or a damaged one.
     """
-    data = np.fromfile(path, dtype=np.uint8)  # cv2.imread fails on Unicode paths on Windows
+    data = path.read_bytes()  # cv2.imread fails on Unicode paths on Windows
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    image = cv2.imdecode(data, flags) if data.size else None
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
         raise ValueError(f"{path} cannot be decoded as an image")
+    if is_cut_short(data) or lacks_data(data, image):
+        raise ValueError(f"{path} is damaged: its data end before its last pixel")
     if image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{path} holds {image.dtype} values; expected 8 or 16 bits a channel")
     values = image.astype(np.float64) / (257 if image.dtype == np.uint16 else 1)

@@ -69,6 +69,7 @@ COPIES: dict[str, tuple[str, ...]] = {  # path: the source's folder, then those 
     "utils/utils.py": SHARED,
 }
 ELSEWHERE: dict[str, tuple[str, ...]] = {  # source: more copies, outside the method folders
+    "DenseFuse_2019/utils/util_damage.py": ("benchmark/damage.py",),
     "DenseFuse_2019/utils/util_names.py": (
         "benchmark/names.py",
         "common_data/public_sets/names.py",

@@ -58,6 +58,14 @@ def test_overlay_on_images_of_any_type(value: float, dtype: type) -> None:
     assert shown.tolist() == [[[40, 40, 40], [116, 52, 20]]]
 
 
+def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    writer = SegmentationWriter(tmp_path)
+    writer.write("=1+1", picture(0, 4, 5), np.zeros((4, 5), np.uint8))
+    writer.close()
+    with (tmp_path / "classes.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file))[1][0] == "'=1+1"
+
+
 def test_writer_draws_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "deep" / "segmentation"
     writer = SegmentationWriter(folder)

@@ -93,7 +93,7 @@ class SegmentationWriter:
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["image", "class", "pixels", "share"])
-            table.writerows((*row[:3], f"{row[3]:.6f}") for row in self.rows)
+            table.writerows((_as_text(row[0]), *row[1:3], f"{row[3]:.6f}") for row in self.rows)
         print(f"{'class':<12} {'colour':<12} {'images':>6} {'mean share':>10}")
         images = len({row[0] for row in self.rows})
         for name, colour in zip(CLASSES, PALETTE, strict=True):
@@ -102,6 +102,11 @@ class SegmentationWriter:
                 rgb = " ".join(map(str, colour))
                 print(f"{name:<12} {rgb:<12} {len(shares):>6} {sum(shares) / images:>10.2%}")
         print(f"Segmentations: {self.folder}")
+
+
+def _as_text(stem: str) -> str:
+    """Return a cell that no spreadsheet runs as a formula."""
+    return f"'{stem}" if stem.startswith(("=", "+", "-", "@")) else stem
 
 
 def colour_map(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

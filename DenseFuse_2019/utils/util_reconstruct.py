@@ -17,7 +17,7 @@ from pytorch_msssim import ssim
 from tqdm import tqdm
 
 from utils.util_colour import LUMA
-from utils.util_device import keep_freed_memory, set_threads
+from utils.util_device import set_threads
 from utils.util_flags import FlagParser, positive_int
 from utils.util_fusion import ImageFusion
 from utils.util_image import list_images, read_image, to_unit
@@ -52,7 +52,6 @@ def score(image: np.ndarray, reconstruction: np.ndarray) -> tuple[float, float]:
 
 def main(args: argparse.Namespace) -> None:
     """Print the mean over a folder and its worst image."""
-    keep_freed_memory()
     set_threads(args.threads)
     fusion = ImageFusion(args.weights, rgb_mode=args.rgb_mode, device=args.device)
     files = list_images(args.image_path, "--image_path")[: args.first]

@@ -28,6 +28,16 @@ def save(path: Path, image: NDArray[np.integer | np.floating]) -> Path:
     return path
 
 
+def test_a_jpeg_that_ends_too_early_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    path = save(tmp_path / "a.jpg", noise)
+    whole = path.read_bytes()
+    assert read_luma(path).shape == (64, 64)
+    path.write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")  # with an end, but too early
+    with pytest.raises(ValueError, match="is damaged"):
+        read_luma(path)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
 def test_gray_stays_exactly(tmp_path: Path, suffix: str) -> None:
     one = save(tmp_path / f"one{suffix}", GRAY)
