@@ -146,8 +146,10 @@ def _return_freed_memory() -> None:
 
     Tiles differ in size, so that blocks kept for the next one would not fit it and add up.
     """
-    if sys.platform.startswith("linux") and (trim := getattr(ctypes.CDLL(None), "malloc_trim", 0)):
-        trim(0)
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _added(one: Grams, other: Grams) -> Grams:
