@@ -118,7 +118,7 @@ def _paths(
     copies: Mapping[str, Sequence[str]], elsewhere: Mapping[str, Sequence[str]]
 ) -> dict[str, Sequence[str]]:
     """Return the copies of each source, as paths from the repository's root."""
-    found = {}
+    found: dict[str, Sequence[str]] = {}
     for path, (first, *others) in copies.items():
         source = f"{first}/{path}"
         found[source] = [*(f"{name}/{path}" for name in others), *elsewhere.get(source, ())]
