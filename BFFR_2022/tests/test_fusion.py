@@ -135,6 +135,8 @@ def test_stretched_result_is_the_clipped_one_over_the_full_range(
     assert (low, high) != (0, 1)
     stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(images)
     np.testing.assert_allclose(stretched, (clipped - low) / (high - low), atol=1e-6)
+    stretched = ImageFusion(gray_weights, "cpu", stretch="max").fuse(images)
+    np.testing.assert_allclose(stretched, clipped / high, atol=1e-6)
     eight_bits = [np.rint(255 * image).astype(np.uint8) for image in images]
     stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(eight_bits)
     assert (stretched.dtype, stretched.min(), stretched.max()) == (np.uint8, 0, 255)

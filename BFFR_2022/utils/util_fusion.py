@@ -36,7 +36,8 @@ class ImageFusion(TiledFusion):
             halo is fused whole, which saves the first pass.
         color: Colour result where the visible image has colour.
         stretch: `none` clips; `minmax` also maps the least and the greatest value of all channels
-            of the clipped result to 0 and 1, as the official code does when it saves.
+            of the clipped result to 0 and 1, as the official code does when it saves; `max` maps
+            the greatest alone.
         authors_quirks: Treat B, G, R as R, G, B, as the official code did when it made its weights.
 
     Raises:
@@ -76,7 +77,7 @@ class ImageFusion(TiledFusion):
         first, second = sources
         whole = getattr(first, "dtype", None) in (np.uint8, np.uint16)
         fused = super().fuse([to_unit(first) if whole else first, second])  # floats, not rounded
-        low, high = fused.min(), fused.max()
+        low, high = 0.0 if self.stretch == "max" else fused.min(), fused.max()
         if low < high:
             fused = (fused - low) / (high - low)
         return from_unit(fused, first.dtype)

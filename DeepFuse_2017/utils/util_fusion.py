@@ -30,7 +30,7 @@ class ImageFusion(TiledFusion):
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         tile: See `TiledFusion`; so are `color` and `stretch`.
         color: Colour result where a source has colour.
-        stretch: `none` or `minmax`.
+        stretch: `none`, `minmax` or `max`.
 
     Raises:
         InputError: weights that are absent, unreadable or foreign.
