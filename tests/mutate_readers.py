@@ -290,6 +290,9 @@ def is_flat(pixels: Any) -> bool:
 
 def read_all(weights: int, images: int, seed: int) -> dict[str, Counter[str]]:
     """Read damaged files with the method in the working directory."""
+    import torch
+
+    torch.manual_seed(seed)  # of the sound weights
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         return {
