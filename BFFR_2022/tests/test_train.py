@@ -175,3 +175,28 @@ def test_a_foreign_checkpoint_is_not_resumed(data: Path, tmp_path: Path) -> None
     torch.save({"state_dict": {}}, method / "foreign.pth")
     answer = run_script("tools/train_fuser.py", *words, cwd=method)
     assert "is no checkpoint of a run of this repository" in answer.stderr
+
+
+def test_a_damaged_checkpoint_is_not_resumed(data: Path, tmp_path: Path) -> None:
+    method = copy_method(tmp_path / "method")
+    short = ("--stage", 1, "--stage1_iters")
+    train(method, data, *short, 1)
+    [run] = runs_of(method)
+    path = run / "checkpoints" / "stage1" / "iter_1.pth"
+    whole = torch.load(path, weights_only=True)
+    name, value = next(iter(whole["state_dict"].items()))
+    fewer = {n: v for n, v in whole["state_dict"].items() if n != name}
+    for damage, message in (
+        ({"state_dict": fewer}, "it holds the weights of another network"),
+        (
+            {"state_dict": {**whole["state_dict"], name: value * torch.nan}},
+            f"its {name} is damaged",
+        ),
+        ({"optimizer": {"state": 7}}, "it is damaged: "),
+    ):
+        torch.save({**whole, **damage}, path)
+        answer = train(method, data, *short, 2, "--resume_path", run)
+        assert answer.returncode == 1
+        assert f"{path} cannot be resumed" in answer.stderr
+        assert message in answer.stderr
+        assert "Traceback" not in answer.stderr

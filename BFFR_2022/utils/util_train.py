@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
-from utils.util_checkpoint import load_checkpoint
+from utils.util_checkpoint import UNREADABLE, load_checkpoint
 from utils.util_device import keep_freed_memory, resolve_device, set_threads
 from utils.util_weights import LINKS
 from utils.utils import InputError, warn
@@ -184,8 +185,8 @@ def train(
     """
     for name in ("test_dataloader", "test_cfg", "test_evaluator"):
         config[name] = None
+    state = read_own_checkpoint(resume) if resume else {}
     if resume:
-        check_own_checkpoint(resume)
         config.load_from, config.resume = str(resume), True
     if config.model.type == "FuserSegmenter":
         if resume:
@@ -193,6 +194,8 @@ def train(
         else:
             find_weights(config.model)
     runner = build_runner(config, launcher, threads)
+    if resume:
+        refuse_damage(runner, state, resume)
     with first_cause():
         runner.train()
     return Path(config.work_dir)
@@ -208,8 +211,8 @@ def first_cause() -> Iterator[None]:
         raise InputError(last.partition("InputError: ")[2] or last) from error
 
 
-def check_own_checkpoint(path: Path) -> None:
-    """Refuse what is no checkpoint of a training here.
+def read_own_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint of a training here.
 
     Raises:
         InputError: unreadable, a pickle that can run code, or without an optimiser's state.
@@ -220,6 +223,43 @@ def check_own_checkpoint(path: Path) -> None:
             f"{path} is no checkpoint of a run of this repository, which alone can be resumed; "
             "start a new run from its weights (pretrained_fuser, pretrained_segmenter)"
         )
+    return state
+
+
+def refuse_damage(runner: "Runner", state: Mapping[str, Any], path: Path) -> None:
+    """Let a run that goes on with a damaged checkpoint end in an `InputError`.
+
+    mmengine passes over weights that are missing, and raises all kinds of errors for the rest.
+
+    Args:
+        runner: About to resume.
+        state: What the checkpoint holds.
+        path: For messages.
+
+    Raises:
+        InputError: the network's weights are missing, of other shapes or types, or not finite.
+    """
+    model: Any = getattr(runner.model, "module", runner.model)
+    found, own = state["state_dict"], model.state_dict()
+    if not isinstance(found, dict) or found.keys() != own.keys():
+        raise InputError(f"{path} cannot be resumed: it holds the weights of another network")
+    for name, value in own.items():
+        there = found[name]
+        same = isinstance(there, Tensor) and (there.shape, there.dtype) == (
+            value.shape,
+            value.dtype,
+        )
+        if not (same and there.isfinite().all()):
+            raise InputError(f"{path} cannot be resumed: its {name} is damaged")
+    resume = runner.load_or_resume
+
+    def resume_or_refuse() -> None:
+        try:
+            resume()
+        except UNREADABLE as error:
+            raise InputError(f"{path} cannot be resumed, it is damaged: {error}") from error
+
+    runner.load_or_resume = resume_or_refuse  # type: ignore[method-assign]
 
 
 def find_weights(model: "Config") -> None:
