@@ -45,6 +45,7 @@ FUSION = {
     "images": ("a b c", [Path("a"), Path("b"), Path("c")]),
     "output": ("o", Path("o")),
     "overwrite": ("", True),
+    "verbose": ("", True),
     "allow_unmatched": ("", True),
     "weights": ("w.pth", Path("w.pth")),
     "align": ("True", True),
