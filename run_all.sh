@@ -196,9 +196,9 @@ check_folder() {
 }
 
 check_top() {
-    check_style tests tests tools
+    check_style tests tests tools common_code
     step tests types mypy tools/*.py
-    step tests copies "$python" tools/check_copies.py
+    step tests copies "$python" tools/sync.py --check
     step tests tests pytest tests
 }
 

@@ -4,8 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.util_dataset import CLASSES
-from utils.util_flags import (
+from utils.common.flags import (
     BooleanFlag,
     FlagParser,
     natural_float,
@@ -13,6 +12,7 @@ from utils.util_flags import (
     positive_float,
     positive_int,
 )
+from utils.util_dataset import CLASSES
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"

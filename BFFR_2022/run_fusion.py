@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from configs import HERE
+from utils.common.flags import FlagParser
+from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags
+from utils.common.image import Array
+from utils.common.pairs import DefaultSet, FusionJob
+from utils.common.pipeline import fuse_files
 from utils.util_device import set_threads
-from utils.util_flags import FlagParser
 from utils.util_fusion import TILE, ImageFusion
-from utils.util_fusion_flags import add_fusion_flags, jobs_from_flags
-from utils.util_image import Array
-from utils.util_pairs import DefaultSet, FusionJob
-from utils.util_pipeline import fuse_files
 from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
 from utils.utils import InputError, run_main
 

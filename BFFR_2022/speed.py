@@ -14,9 +14,9 @@ from torch import Tensor
 
 from configs import HERE
 from models.TransFuser6 import ConvLayer, SelfAttention, TransFuser6
+from utils.common.speed import Case, make_pair, measure, parse_args
 from utils.util_device import keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion
-from utils.util_speed import Case, make_pair, measure, parse_args
 from utils.util_train import STAGE1, STAGE2, load_config
 from utils.utils import run_main
 

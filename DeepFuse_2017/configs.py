@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.flags import BooleanFlag, FlagParser, add_training_flags, natural_float
 from utils.util_dataset import add_scene_flags
-from utils.util_flags import BooleanFlag, FlagParser, add_training_flags, natural_float
 from utils.util_loss import MAX_EXPONENT
 
 HERE = Path(__file__).resolve().parent

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from configs import HERE
+from utils.common.flags import FlagParser
+from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.image import Array, write_image
+from utils.common.pairs import DefaultSet, FusionJob, check_outputs
+from utils.common.pipeline import fuse_files
 from utils.util_device import set_threads
-from utils.util_flags import FlagParser
 from utils.util_fusion import ImageFusion, desired_luma
-from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
-from utils.util_image import Array, write_image
-from utils.util_pairs import DefaultSet, FusionJob, check_outputs
-from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 
 RESULTS = HERE / "data_result"

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from configs import HERE, build_parser, parse_args
 from models.DeepFuse import DeepFuse
+from utils.common.run import prepare_training, run_training
 from utils.util_dataset import split_scenes
 from utils.util_loss import check_crop_size, deepfuse_loss, desired_image
-from utils.util_run import prepare_training, run_training
 from utils.util_train import Training
 from utils.util_weights import load_into
 from utils.utils import run_main

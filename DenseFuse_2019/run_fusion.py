@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from configs import HERE
 from models.fusion_strategy import STRATEGIES
+from utils.common.flags import FlagParser
+from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.pairs import DefaultSet
+from utils.common.pipeline import fuse_files
 from utils.util_device import set_threads
-from utils.util_flags import FlagParser
 from utils.util_fusion import MODE_CHANNELS, ImageFusion
-from utils.util_fusion_flags import add_fusion_flags, filled, jobs_from_flags
-from utils.util_pairs import DefaultSet
-from utils.util_pipeline import fuse_files
 from utils.utils import run_main
 
 RESULTS = HERE / "data_result"

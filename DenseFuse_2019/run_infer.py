@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/infer/run_infer.py; edit it there, then tools/sync.py.
 """`run_fusion.py` under its other documented name."""
 
 from run_fusion import main, parse_args

@@ -10,11 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from models.DenseFuse import DenseFuse
-from utils.util_dataset import PhotoDataset
-from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
-from utils.util_fusion import ImageFusion
-from utils.util_loss import pixel_loss, reconstruction_loss
-from utils.util_speed import (
+from utils.common.speed import (
     Case,
     batches,
     make_pair,
@@ -23,6 +19,10 @@ from utils.util_speed import (
     parse_args,
     plain_ssim,
 )
+from utils.util_dataset import PhotoDataset
+from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
+from utils.util_fusion import ImageFusion
+from utils.util_loss import pixel_loss, reconstruction_loss
 from utils.utils import run_main
 
 BATCH, SIDE = 4, 256

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from configs import HERE, build_parser, parse_args
 from models.NestFuse_2020 import NestFuse
+from utils.common.run import prepare_training, run_training
 from utils.util_dataset import split_photos
 from utils.util_loss import check_crop_size, reconstruction_loss
-from utils.util_run import prepare_training, run_training
 from utils.util_train import Training
 from utils.util_weights import load_into
 from utils.utils import InputError, run_main

@@ -13,11 +13,7 @@ from torch.utils.data import DataLoader
 
 from models.fusion_strategy import RANGE
 from models.NestFuse_2020 import ConvBlock, Decoder, Encoder, NestFuse
-from utils.util_dataset import PhotoDataset
-from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
-from utils.util_fusion import ImageFusion
-from utils.util_loss import pixel_loss, reconstruction_loss
-from utils.util_speed import (
+from utils.common.speed import (
     Case,
     batches,
     make_pair,
@@ -26,6 +22,10 @@ from utils.util_speed import (
     parse_args,
     plain_ms_ssim,
 )
+from utils.util_dataset import PhotoDataset
+from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
+from utils.util_fusion import ImageFusion
+from utils.util_loss import pixel_loss, reconstruction_loss
 from utils.utils import run_main
 
 BATCH, SIDE = 4, 256

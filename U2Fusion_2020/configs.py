@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.flags import BooleanFlag, FlagParser, add_training_flags, natural_float
 from utils.util_dataset import TASKS, add_pair_flags
 from utils.util_ewc import add_ewc_flags
-from utils.util_flags import BooleanFlag, FlagParser, add_training_flags, natural_float
 from utils.utils import InputError
 from utils.vgg import add_vgg_flags
 

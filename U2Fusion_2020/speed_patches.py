@@ -16,6 +16,7 @@ import configs
 from models.DenseNet import DenseNet
 from run_train import build_training
 from speed import make_measure, make_pairs
+from utils.common.flags import FlagParser, positive_int
 from utils.util_dataset import split_task
 from utils.util_device import (
     PRECISIONS,
@@ -25,7 +26,6 @@ from utils.util_device import (
     set_threads,
 )
 from utils.util_ewc import ElasticWeights
-from utils.util_flags import FlagParser, positive_int
 from utils.util_tasks import Task, TaskLosses
 from utils.util_train import Training, set_epoch, train_one_epoch
 from utils.utils import run_main

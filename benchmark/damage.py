@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/base/utils/common/damage.py; edit it there, then tools/sync.py.
 """Find damage that image decoders pass over in silence.
 
 Where data end too early, decoders fill the rest of the picture with gray. PNG has checksums, and

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/base/utils/common/names.py; edit it there, then tools/sync.py.
 """What infrared and visible images are called: the one table of the names of folders and files.
 
 Fusing, training, `benchmark/` and `common_data/prepare.py` all read names with this file.

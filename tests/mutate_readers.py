@@ -135,9 +135,9 @@ def saved(state: object, **options: bool) -> bytes:
 def weights_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
     """Return a method's kinds of weights: suffix, content or entries, and what reads them."""
     import numpy as np
-    from tests.method import NAME, build
 
-    from utils.util_checkpoint import to_safetensors
+    from tests.method import NAME, build
+    from utils.common.checkpoint import to_safetensors
     from utils.util_weights import load_model
 
     state = build().state_dict()
@@ -158,9 +158,8 @@ def weights_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
 
 def _run_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
     """Return a run's checkpoint, which is read as `--resume_path` is."""
-    from tests.test_run_state import Kept, resumed, training
-
-    from utils.util_checkpoint import load_checkpoint
+    from tests.common.test_run_state import Kept, resumed, training
+    from utils.common.checkpoint import load_checkpoint
     from utils.util_train import state_of
 
     def reader(path: Path) -> object:
@@ -172,8 +171,7 @@ def _run_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
 
 def _vgg_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
     from tests.method import stand_in
-
-    from utils.util_checkpoint import load_checkpoint
+    from utils.common.checkpoint import load_checkpoint
     from utils.vgg import InformationMeasure
 
     state = {k: v for k, v in load_checkpoint(stand_in()).items() if k != "about"}
@@ -186,7 +184,6 @@ def _vgg_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
 
 def _segmenter_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
     from tests.method import random_segmenter
-
     from utils.util_weights import load_segmenter
 
     model = random_segmenter()
@@ -213,6 +210,7 @@ def image_files() -> dict[str, tuple[str, bytes]]:
     import cv2
     import numpy as np
     from PIL import Image
+
     from tests.helpers import picture
 
     def encoded(suffix: str, *options: int, channels: int = 3, dtype: type = np.uint8) -> bytes:
@@ -262,7 +260,7 @@ def read_weights(count: int, rng: random.Random, folder: Path) -> Counter[str]:
 
 def read_images(count: int, rng: random.Random, folder: Path) -> Counter[str]:
     """Read `count` damaged images and return how that ended, and how many are flat at their end."""
-    from utils.util_image import read_image
+    from utils.common.image import read_image
 
     counts: Counter[str] = Counter()
     kinds = image_files()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from configs import FUSIONS
 from models.TransFuser6 import TransFuser6
-from utils.util_colour import luma, recolour
+from utils.common.color import luma, recolour
 from utils.util_loss import average_loss, correlation_loss
 from utils.util_weights import load_fuser, load_segmenter
 

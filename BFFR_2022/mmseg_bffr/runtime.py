@@ -49,7 +49,7 @@ class ChannelsLast(Hook):
 class PlainCheckpoint(Hook):
     """Leave the console's averages out of checkpoints: all else is tensors and plain types.
 
-    So `util_checkpoint.load_checkpoint` reads them, without running code from a file.
+    So `utils.common.checkpoint.load_checkpoint` reads them, without running code from a file.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

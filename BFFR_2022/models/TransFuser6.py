@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from utils.util_doubling import doubled_conv
+from utils.common.upsample import doubled_conv
 
 WIDTHS = (32, 64, 96, 128)  # channels of the four scales
 HEADS = (4, 8, 8, 16)  # of attention at each of them

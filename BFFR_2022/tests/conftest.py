@@ -10,7 +10,7 @@ import torch
 import run_fusion
 from tests.helpers import SHARED
 from tests.method import near_identity, random_segmenter
-from utils.util_checkpoint import save_weights
+from utils.common.checkpoint import save_weights
 from utils.utils import run_main
 
 

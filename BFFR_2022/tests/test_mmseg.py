@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 import mmseg_bffr  # noqa: F401 - registers what is tested
 from tests.helpers import get
 from tests.method import put_labelled_set
-from utils.util_colour import luma
+from utils.common.color import luma
 from utils.util_dataset import CLASSES
 from utils.util_loss import average_loss, correlation_loss
 from utils.util_train import HERE, STAGE1, STAGE2, load_config

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.TransFuser6 import HEADS, WIDTHS, ConvLayer, SelfAttention, TransFuser6
 from speed import PlainTransFuser6
 from tests.method import near_identity
-from utils.util_doubling import doubled_conv
+from utils.common.upsample import doubled_conv
 from utils.util_weights import load_model
 
 PARAMETERS, WITH_UNUSED = 3_908_321, 3_909_025

@@ -12,7 +12,7 @@ from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair
 from tests.method import random_segmenter
 from utils import util_train
-from utils.util_checkpoint import save_weights
+from utils.common.checkpoint import save_weights
 from utils.util_dataset import CLASSES, PALETTE
 from utils.util_segment import (
     SegmentationWriter,

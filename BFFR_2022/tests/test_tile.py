@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from models.TransFuser6 import TransFuser6
 from tests.helpers import picture
 from tests.method import near_identity
+from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion, fold_norms
-from utils.util_tile import TiledFusion
 
 THIN = {"WIDTHS": (4, 4, 8, 8), "HEADS": (2, 2, 4, 4), "STEM_WIDTH": 2}  # the reach is the same
 BOUND = 1e-6  # of values in 0 to 1; 4e-7 is found, 6e-8 with the true network

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from models.TransFuser6 import ConvLayer, TransFuser6
+from tests.common.test_checkpoint import Trap
 from tests.method import near_identity, random_segmenter
-from tests.test_checkpoint import Trap
-from utils.util_checkpoint import save_checkpoint, save_weights
+from utils.common.checkpoint import save_checkpoint, save_weights
 from utils.util_weights import (
     JOINT,
     OURS,

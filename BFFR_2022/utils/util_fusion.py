@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.TransFuser6 import ConvNormReLU, Grams, TransFuser6
+from utils.common.image import Array, from_unit, to_unit
+from utils.common.tile import FusePlanes, Tile, TiledFusion, tiles
 from utils.util_device import memory_format, resolve_device
-from utils.util_image import Array, from_unit, to_unit
-from utils.util_tile import FusePlanes, Tile, TiledFusion, tiles
 from utils.util_weights import load_model
 from utils.utils import InputError
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from utils.common.image import Array, from_unit, to_unit, write_image
 from utils.util_dataset import CLASSES, PALETTE
 from utils.util_device import resolve_device
-from utils.util_image import Array, from_unit, to_unit, write_image
 from utils.util_train import HERE, STAGE2, load_config
 from utils.util_weights import load_segmenter
 

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING
 from torch import Tensor
 
 from configs import BACKBONE, HERE
-from utils.util_checkpoint import load_checkpoint, to_safetensors
-from utils.util_files import write_atomically
+from utils.common.checkpoint import load_checkpoint, to_safetensors
+from utils.common.files import write_atomically
 from utils.util_train import STAGE1, STAGE2, load_config, newest_checkpoint
 from utils.util_weights import fuser_of, segmenter_of, state_dict_of
 from utils.utils import InputError, git_revision

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from utils.common.image import write_image
+from utils.common.pairs import FusionJob, check_outputs
 from utils.util_dataset import LabelledPair, find_labelled_pairs, read_pair
 from utils.util_fusion import ImageFusion
-from utils.util_image import write_image
-from utils.util_pairs import FusionJob, check_outputs
 from utils.util_segment import SegmentationWriter
 from utils.util_train import (
     build_runner,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from utils.util_checkpoint import UNREADABLE, load_checkpoint
+from utils.common.checkpoint import UNREADABLE, load_checkpoint
 from utils.util_device import keep_freed_memory, resolve_device, set_threads
 from utils.util_weights import LINKS
 from utils.utils import InputError, warn

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.TransFuser6 import TransFuser6
-from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 LINKS = {  # of the README of github.com/wyh1210/BFFR

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/exposures/tests/scenes.py; edit it there, then tools/sync.py.
 """Exposures of made-up scenes."""
 
 from pathlib import Path

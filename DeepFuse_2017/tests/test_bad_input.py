@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.common.test_checkpoint import Trap
 from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script, runs_of, scalars, weights_of
 from tests.method import build
 from tests.scenes import exposures, put_couple, put_scene, put_scenes
-from tests.test_checkpoint import Trap
 
 SMALL = ("--crop_size", 16)
 TINY = (*SMALL, "--num_epochs", 1)

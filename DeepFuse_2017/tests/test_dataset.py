@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-import utils.util_scenes
+import utils.common.scenes
 from configs import parse_args
 from tests.helpers import picture, put
 from tests.scenes import put_scene, put_scenes
+from utils.common.scenes import Scene, read_luma
 from utils.util_dataset import (
     GAMMAS,
     ExposureDataset,
     load_scenes,
     split_scenes,
 )
-from utils.util_scenes import Scene, read_luma
 from utils.utils import InputError
 
 DOCUMENTED_BAR = "Statistic the over-exposure and under-exposure image list..."
@@ -99,9 +99,9 @@ def test_cache_bound_changes_no_sample(tmp_path: Path, monkeypatch: pytest.Monke
         reads.append(path)
         return read_luma(path)
 
-    monkeypatch.setattr(utils.util_scenes, "read_luma", watch)
+    monkeypatch.setattr(utils.common.scenes, "read_luma", watch)
     for kept in (0, 2, 4):
-        monkeypatch.setattr(utils.util_scenes, "CACHE_BYTES", kept * 3 * 33 * 47)
+        monkeypatch.setattr(utils.common.scenes, "CACHE_BYTES", kept * 3 * 33 * 47)
         scenes = load_scenes([tmp_path])
         assert len(reads) == 4 * 3  # once each
         reads.clear()

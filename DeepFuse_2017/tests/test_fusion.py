@@ -9,7 +9,7 @@ import run_fusion
 from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script
 from tests.scenes import exposures, put_couple, put_scene, put_scenes
-from utils.util_colour import LUMA
+from utils.common.color import LUMA
 from utils.util_fusion import desired_luma
 
 

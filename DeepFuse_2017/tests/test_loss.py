@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from speed import plain_mef_ssim_loss
-from utils.util_image import to_unit
+from utils.common.image import to_unit
+from utils.common.scenes import read_luma
 from utils.util_loss import (
     check_crop_size,
     clipping_loss,
@@ -18,7 +19,6 @@ from utils.util_loss import (
     level_loss,
     mef_ssim_loss,
 )
-from utils.util_scenes import read_luma
 from utils.utils import InputError
 
 BETAS = (0.0448, 0.2856, 0.3001)

@@ -10,8 +10,8 @@ from models.DeepFuse import DeepFuse
 from tests.helpers import picture
 from tests.method import near_identity
 from tests.scenes import exposures
+from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion, desired_luma
-from utils.util_tile import TiledFusion
 
 MODEL = near_identity(noise=0.02)  # far from pointwise
 

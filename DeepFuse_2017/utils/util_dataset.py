@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.util_flags import TypedInt, fraction, positive_int
-from utils.util_pairs import find_scenes
-from utils.util_scenes import Scene, read_scenes
+from utils.common.flags import TypedInt, fraction, positive_int
+from utils.common.pairs import find_scenes
+from utils.common.scenes import Scene, read_scenes
 from utils.utils import InputError, hold_out
 
 GAMMAS = (0.7, 1.4)  # range of the exponents that `--gamma` draws from

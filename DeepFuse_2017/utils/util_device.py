@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/base/utils/util_device.py; edit it there, then tools/sync.py.
 """Where and how to compute: device, threads, memory format and allocator."""
 
 import ctypes

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from models.DeepFuse import DeepFuse
-from utils.util_colour import luma
+from utils.common.color import luma
+from utils.common.image import Array, from_unit, to_unit
+from utils.common.tile import TiledFusion, tiles
 from utils.util_device import memory_format, resolve_device
-from utils.util_image import Array, from_unit, to_unit
 from utils.util_loss import WINDOW, desired_image
-from utils.util_tile import TiledFusion, tiles
 from utils.util_weights import load_model
 from utils.utils import InputError
 

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/training/utils/util_train.py; edit it there, then tools/sync.py.
 """The training loop: epochs, validation, checkpoints, TensorBoard.
 
 What a method trains on and minimises comes in as two functions of its own: `compute_losses`
@@ -25,7 +25,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
-from utils.util_checkpoint import (
+from utils.common.checkpoint import (
     BEST_WEIGHTS,
     LAST,
     random_states,

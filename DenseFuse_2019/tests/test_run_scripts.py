@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from configs import build_parser
 from tests.helpers import FOLDER, copy_method, put_photos, quiet_environment, runs_of, scalars
-from utils.util_flags import optional_path
+from utils.common.flags import optional_path
 
 SMALL = ("--crop_size", "16", "--device", "cpu", "--threads", "1", "--num_epochs", "2")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
 from tests.helpers import picture
 from tests.method import near_identity
+from utils.common.tile import tiles
 from utils.util_fusion import ImageFusion
-from utils.util_tile import tiles
 from utils.utils import InputError
 
 Case = tuple[str, int, str]

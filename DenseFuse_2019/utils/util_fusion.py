@@ -5,8 +5,8 @@ from pathlib import Path
 from torch import Tensor
 
 from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
+from utils.common.tile import TiledFusion
 from utils.util_device import memory_format, resolve_device
-from utils.util_tile import TiledFusion
 from utils.util_weights import load_model
 from utils.utils import InputError
 

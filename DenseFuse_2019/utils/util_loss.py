@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/photographs/utils/util_loss.py; edit it there, then tools/sync.py.
 """What an auto-encoder minimises: pixel loss + lambda * structural loss.
 
 DenseFuse, Sec. III-C, Eqs. 7 to 9; NestFuse, Sec. III-B, Eqs. 9 to 11.

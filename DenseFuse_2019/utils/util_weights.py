@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from models.DenseFuse import DenseFuse
-from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/base/utils/utils.py; edit it there, then tools/sync.py.
 """Errors and warnings, seeds, run folders and what a run says about itself."""
 
 import argparse
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from utils.util_files import clear_leftovers, write_atomically
+from utils.common.files import clear_leftovers, write_atomically
 
 FREE_ON_RESUME = {
     "resume_path",

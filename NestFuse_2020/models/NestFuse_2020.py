@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from utils.util_doubling import doubled_conv
+from utils.common.upsample import doubled_conv
 
 WIDTHS = (64, 112, 160, 208)  # channels of the four scales (Table I)
 STEM_WIDTH = 16

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/training/tests/conftest.py; edit it there, then tools/sync.py.
 """Fixtures: weights, a copy of the method, and its scripts called in this process."""
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import run_fusion
 import run_train
 from tests.helpers import SHARED
 from tests.method import near_identity
-from utils.util_checkpoint import save_weights
+from utils.common.checkpoint import save_weights
 from utils.utils import run_main
 
 Call = Callable[..., "Outcome"]
@@ -85,7 +85,7 @@ def train(
     """Call `run_train.py` in this process; its runs go to `tmp_path/runs`."""
     monkeypatch.setattr(run_train, "HERE", tmp_path)
     deterministic = torch.are_deterministic_algorithms_enabled()
-    monkeypatch.setattr("utils.util_run.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("utils.common.run.keep_freed_memory", lambda: None)
 
     def call(*arguments: object) -> Outcome:
         words = ["--device", "cpu", "--threads", "1", *(str(a) for a in arguments)]

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/base/tests/helpers.py; edit it there, then tools/sync.py.
 """Pictures, commands and results that the tests share."""
 
 import os

@@ -13,8 +13,8 @@ from models import NestFuse_2020
 from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from tests.helpers import picture
 from tests.method import near_identity
+from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion
-from utils.util_tile import TiledFusion
 from utils.utils import InputError
 
 THIN = (8, 10, 12, 14)  # channels; where tiles lie does not depend on them

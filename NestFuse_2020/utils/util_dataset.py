@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/photographs/utils/util_dataset.py; edit it there, then tools/sync.py.
 """The photographs that an auto-encoder learns to reconstruct (DenseFuse, NestFuse).
 
 One kind of image is enough: training never fuses, it only asks that the decoder undo the encoder.
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.util_colour import LUMA
-from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
-from utils.util_image import list_images, read_image, to_unit
+from utils.common.color import LUMA
+from utils.common.flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.common.image import list_images, read_image, to_unit
 from utils.utils import hold_out
 
 

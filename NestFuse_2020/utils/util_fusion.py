@@ -9,9 +9,9 @@ from torch import Tensor
 
 from models.fusion_strategy import fuse_scale, pool
 from models.NestFuse_2020 import NestFuse
+from utils.common.image import Array
+from utils.common.tile import FusePlanes, TiledFusion
 from utils.util_device import memory_format, resolve_device
-from utils.util_image import Array
-from utils.util_tile import FusePlanes, TiledFusion
 from utils.util_weights import load_model
 from utils.utils import InputError
 

@@ -1,4 +1,4 @@
-# Identical copy: see check_copies.py; edit the source, run --fix.
+# From common_code/photographs/utils/util_reconstruct.py; edit it there, then tools/sync.py.
 """Score how well an auto-encoder gives back photographs that it was not trained on.
 
     python -m utils.util_reconstruct --image_path PHOTOS [--weights FILE] [--rgb_mode channels]
@@ -16,11 +16,11 @@ import torch
 from pytorch_msssim import ssim
 from tqdm import tqdm
 
-from utils.util_colour import LUMA
+from utils.common.color import LUMA
+from utils.common.flags import FlagParser, positive_int
+from utils.common.image import list_images, read_image, to_unit
 from utils.util_device import set_threads
-from utils.util_flags import FlagParser, positive_int
 from utils.util_fusion import ImageFusion
-from utils.util_image import list_images, read_image, to_unit
 from utils.utils import run_main
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.NestFuse_2020 import NestFuse
-from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.common.test_checkpoint import Trap
 from tests.conftest import Call
 from tests.method import build, flags_of_pair, put_set, stand_in, tiny
-from tests.test_checkpoint import Trap
-from utils.util_checkpoint import load_checkpoint
+from utils.common.checkpoint import load_checkpoint
 from utils.vgg import PUBLISHED
 
 

@@ -13,9 +13,9 @@ from configs import parse_args
 from tests.helpers import get, picture, put, put_pair, put_photos
 from tests.method import put_set
 from tests.scenes import put_couple, put_scene, put_scenes
+from utils.common.scenes import Scene
 from utils.util_dataset import FOLDERS, TASKS, PatchDataset, find_task_scenes, split_task
 from utils.util_focus import Photograph
-from utils.util_scenes import Scene
 from utils.utils import InputError
 
 

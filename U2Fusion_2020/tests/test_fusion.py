@@ -12,7 +12,7 @@ from tests.conftest import Call
 from tests.helpers import FOLDER, get, picture, put, put_pair, run_script
 from tests.method import near_identity, stand_in
 from tests.scenes import exposures, put_scene, put_scenes
-from utils.util_colour import LUMA
+from utils.common.color import LUMA
 
 
 def levels(path: Path) -> np.ndarray:

@@ -11,7 +11,7 @@ from tests.conftest import Call
 from tests.helpers import get, put
 from tests.method import stand_in
 from tests.scenes import exposures, put_scenes
-from utils.util_colour import LUMA
+from utils.common.color import LUMA
 from utils.vgg import VGG16, InformationMeasure, information
 
 

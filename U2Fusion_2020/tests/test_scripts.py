@@ -12,7 +12,7 @@ import pytest
 import configs
 import run_fusion
 from tests.helpers import FOLDER, run_script
-from utils.util_flags import FlagParser, optional_path
+from utils.common.flags import FlagParser, optional_path
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from models.DenseNet import DECODER, GROWTH, DenseNet
 from tests.helpers import picture
 from tests.method import near_identity
+from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion
-from utils.util_tile import TiledFusion
 
 
 def fusion_of(model: DenseNet, tile: int, halo: int = 10, **options: object) -> ImageFusion:

@@ -14,7 +14,7 @@ import utils.vgg
 from speed import plain_information
 from tests.helpers import picture, run_script
 from tests.method import stand_in
-from utils.util_checkpoint import load_checkpoint
+from utils.common.checkpoint import load_checkpoint
 from utils.utils import InputError
 from utils.vgg import (
     CAFFE_BIASES,

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.util_flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.common.flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.common.image import SUFFIXES, list_images
+from utils.common.names import folder_role
+from utils.common.pairs import PAIR, find_pairs, find_scenes, pairs_in
+from utils.common.scenes import Scene, read_scenes
 from utils.util_focus import Photograph
-from utils.util_image import SUFFIXES, list_images
-from utils.util_names import folder_role
-from utils.util_pairs import PAIR, find_pairs, find_scenes, pairs_in
-from utils.util_scenes import Scene, read_scenes
 from utils.utils import InputError, hold_out
 
 TASKS = ("ivif", "mef", "mff")
-# The usual names of the two folders of a set, in lower case; util_names.py has those of ivif.
+# The usual names of the two folders of a set, in lower case; common/names.py has those of ivif.
 FOLDERS = {
     "mef": (("under", "ue", "low"), ("over", "oe", "high")),
     "mff": (("near", "sourcea", "a"), ("far", "sourceb", "b")),

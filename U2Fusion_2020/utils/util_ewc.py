@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from utils.util_checkpoint import tensors_of
-from utils.util_flags import natural_float, positive_int
+from utils.common.checkpoint import tensors_of
+from utils.common.flags import natural_float, positive_int
 from utils.utils import InputError
 
 

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from utils.util_flags import FlagParser, positive_int
-from utils.util_image import Array, from_unit, list_images, to_unit, write_image
-from utils.util_pairs import FusionJob, check_outputs
-from utils.util_scenes import Scene, read_luma
+from utils.common.flags import FlagParser, positive_int
+from utils.common.image import Array, from_unit, list_images, to_unit, write_image
+from utils.common.pairs import FusionJob, check_outputs
+from utils.common.scenes import Scene, read_luma
 from utils.utils import run_main
 
 SIGMAS = (1.0, 4.0)  # range of the blur's standard deviations, pixels

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.DenseNet import GROWTH, DenseNet
-from utils.util_checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"

@@ -21,15 +21,15 @@ from torch import Tensor, nn
 from torchvision.models import VGG16_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
-from utils.util_checkpoint import (
+from utils.common.checkpoint import (
     UNREADABLE,
     copy_weights,
     load_checkpoint,
     save_weights,
     tensors_of,
 )
+from utils.common.flags import FlagParser, positive_float
 from utils.util_device import memory_format
-from utils.util_flags import FlagParser, positive_float
 from utils.utils import InputError, run_main
 
 SIDE = 224  # pixels

@@ -1,0 +1,1 @@
+# From common_code/base/tests/common/__init__.py; edit it there, then tools/sync.py.

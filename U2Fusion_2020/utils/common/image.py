@@ -1,0 +1,217 @@
+# From common_code/base/utils/common/image.py; edit it there, then tools/sync.py.
+"""Read and write images, and bring their values to a range."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.common.color import LUMA
+from utils.common.damage import is_cut_short, lacks_data
+from utils.common.files import write_atomically
+from utils.utils import InputError, warn
+
+Array = NDArray[Any]  # uint8, uint16, or floating point in [0, 1]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
+NARROW = 0.25  # share of the range
+JUNK = ("thumbs.db", "desktop.ini")  # besides every hidden file
+
+
+def list_images(folder: Path, flag: str) -> list[Path]:
+    """Return a folder's image files by name; hidden files and system junk do not count.
+
+    Raises:
+        InputError: no such folder, or no image in it; `flag` is the one to mend.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder} ({flag})")
+    files = [f for f in sorted(folder.iterdir()) if f.is_file() and not f.name.startswith(".")]
+    files = [f for f in files if f.name.lower() not in JUNK]
+    images = [f for f in files if f.suffix.lower() in SUFFIXES]
+    if not images:
+        kinds = " ".join(SUFFIXES)
+        raise InputError(
+            f"no image in {folder} ({flag}): looked for {kinds}, found {len(files)} other files"
+        )
+    if others := [f.name for f in files if f not in images]:
+        warn(f"{folder}: left out {len(others)} files that are not images ({others[0]}, ...)")
+    return images
+
+
+def read_image(path: Path, physical: bool = False) -> Array:
+    """Read an 8- or 16-bit image as (H, W) or (H, W, 3) in R, G, B order.
+
+    The orientation in EXIF is applied and an alpha channel dropped.
+
+    Args:
+        path: The file.
+        physical: Also take floating-point values of any unit, which come as float32.
+
+    Raises:
+        InputError: absent, empty, cut short, damaged, not an image, one pixel wide or high, or
+            with values that are neither of 8 or 16 bits nor finite and `physical`.
+    """
+    pixels = _decode(path)
+    if physical and pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32)
+        if unusable := int(pixels.size - np.isfinite(pixels).sum()):
+            raise InputError(f"{path} holds {unusable} values that are not finite numbers")
+    elif pixels.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} holds {pixels.dtype} values; convert it to 8 or 16 bits")
+    if min(pixels.shape[:2]) < 2:
+        height, width = pixels.shape[:2]
+        raise InputError(f"{path} is {width}x{height}; images need at least 2 pixels a side")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
+
+
+def _decode(path: Path) -> Array:
+    """Return a file's pixels as OpenCV orders them, of any type."""
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    data = path.read_bytes()
+    if not data:
+        raise InputError(f"{path} is empty (0 bytes)")
+    if is_cut_short(data):
+        raise InputError(f"{path} is cut short: its end is missing after {len(data)} bytes")
+    encoded = np.frombuffer(data, np.uint8)
+    try:
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    except cv2.error as error:
+        raise InputError(f"{path} cannot be decoded: {error.err}") from error
+    if pixels is None:
+        raise InputError(f"{path} is not an image that can be decoded ({len(data)} bytes)")
+    if lacks_data(data, pixels):
+        raise InputError(f"{path} is damaged: its data end before its last pixel")
+    return pixels
+
+
+def write_image(path: Path, pixels: Array, replace: bool = True) -> None:
+    """Write (H, W) or (H, W, 3) R, G, B values of 8 or 16 bits, whole or not at all.
+
+    Args:
+        path: Where to write; the suffix decides the format.
+        pixels: uint8 or uint16.
+        replace: Whether a file that is there by then may be replaced.
+
+    Raises:
+        InputError: the format is unknown or cannot hold 16 bits.
+        OSError: the folder cannot be written or the disk is full.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"cannot write {path}: --output ends in one of {' '.join(SUFFIXES)}")
+    if pixels.dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
+        raise InputError(f"{path} cannot hold 16 bits; let --output end in .png or .tif")
+    ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    encoded = cv2.imencode(suffix, ordered)[1]
+    write_atomically(path, lambda file: file.write(encoded.data), replace)
+
+
+def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
+    """Return an infrared image's single channel.
+
+    Equal channels are one channel; with `ir_color="luma"` a colored image gives its luma.
+
+    Raises:
+        InputError: colored, and `ir_color` is `error`.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    if (pixels == pixels[..., :1]).all():
+        return np.ascontiguousarray(pixels[..., 0])
+    if ir_color != "luma":
+        raise InputError(
+            f"{path} is a colored infrared image (a false-colour palette?); give the gray one, "
+            "or take its luma with --ir_color luma"
+        )
+    gray = pixels @ np.array(LUMA)
+    return (gray if pixels.dtype == np.float32 else np.rint(gray)).astype(pixels.dtype)
+
+
+def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
+    """Map infrared values to the range that `--ir_range` names.
+
+    Args:
+        path: For messages.
+        pixels: (H, W), 8 or 16 bits, or float32 in any unit.
+        spec: `full` (the container's range, values stay as they are), `minmax`, `percentile` (1 to
+            99) or `LO:HI` in the file's own values.
+
+    Returns:
+        `pixels` for `full`, else float32 in [0, 1], clipped.
+
+    Raises:
+        InputError: the range holds no values, or `full` for physical values.
+    """
+    if spec == "full" and pixels.dtype == np.float32:
+        raise InputError(
+            f"{path} holds physical values, {pixels.min():g} to {pixels.max():g}; say which of "
+            "them become 0 to 1 with --ir_range LO:HI, or take --ir_range percentile"
+        )
+    if spec == "full":
+        return pixels
+    if spec == "minmax":
+        low, high = float(pixels.min()), float(pixels.max())
+    elif spec == "percentile":
+        low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
+    else:
+        low, high = (float(value) for value in spec.split(":"))
+    if not low < high:
+        raise InputError(f"{path}: --ir_range {spec} is empty, from {low:g} to {high:g}; say full")
+    scaled = (pixels.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    return scaled.clip(0, 1)
+
+
+def narrow_range(pixels: Array) -> float | None:
+    """Return the share of the container's range that most values fill, if that is under a quarter.
+
+    One percent of the values on either side does not count, so that a few hot or dead pixels do
+    not hide a dark image.
+    """
+    if pixels.dtype == np.float32:
+        return None
+    low, high = np.percentile(pixels, (1, 99))
+    share = float(high - low) / float(np.iinfo(pixels.dtype).max)
+    return share if share < NARROW else None
+
+
+def ir_range(text: str) -> str:
+    """Return `full`, `minmax`, `percentile` or a sound `LO:HI` as it is (an argparse type)."""
+    if text in ("full", "minmax", "percentile"):
+        return text
+    low, _, high = text.partition(":")
+    try:
+        sound = float(low) < float(high)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError(f"{text}: say full, minmax, percentile or LO:HI, LO < HI")
+    return text
+
+
+def resize_to(pixels: Array, height: int, width: int) -> Array:
+    """Return an image resized by area averaging (smaller) or bicubic interpolation (larger)."""
+    shrink = height * width < pixels.shape[0] * pixels.shape[1]
+    method = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
+    resized = cv2.resize(pixels, (width, height), interpolation=method)
+    return resized.clip(0, 1) if pixels.dtype == np.float32 else resized
+
+
+def to_unit(pixels: Array) -> NDArray[np.float32]:
+    """Return values as float32 in [0, 1]; 8 and 16 bits are divided by 255 and 65,535."""
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32, copy=False)
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> Array:
+    """Clip to [0, 1] and round to the levels of `dtype`; floating point is only clipped."""
+    clipped = values.clip(0, 1)
+    if dtype.kind == "f":
+        return clipped.astype(dtype, copy=False)
+    return np.rint(clipped * np.float32(np.iinfo(dtype).max)).astype(dtype)

@@ -1,0 +1,90 @@
+# From common_code/exposures/utils/common/scenes.py; edit it there, then tools/sync.py.
+"""Scenes of registered images, whose lumas are cut into pairs of patches."""
+
+import random
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from utils.common.color import LUMA
+from utils.common.image import Array, read_image, to_unit
+from utils.utils import InputError, warn
+
+CACHE_BYTES = 2 * 2**30  # of lumas that are kept decoded
+
+
+def read_luma(path: Path) -> Array:
+    """Return an image's luma, (H, W), rounded to the levels of the file."""
+    pixels = read_image(path)
+    if pixels.ndim == 2:
+        return pixels
+    return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
+
+
+class Scene:
+    """Registered images of one scene, the darker half of them `under`, the others `over`.
+
+    Raises:
+        InputError: images of different sizes.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        lumas = [read_luma(path) for path in files]
+        sizes = {luma.shape for luma in lumas}
+        if len(sizes) > 1:
+            found = ", ".join(
+                f"{p.name} {x.shape[1]}x{x.shape[0]}" for p, x in zip(files, lumas, strict=True)
+            )
+            raise InputError(f"sizes differ in {files[0].parent}: {found}")
+        if len(lumas) > 1 and all(np.array_equal(luma, lumas[0]) for luma in lumas[1:]):
+            warn(f"the images of {files[0].parent} are identical")
+        means = [to_unit(luma).mean() for luma in lumas]
+        order = sorted(range(len(files)), key=lambda i: means[i])
+        self.files = [files[i] for i in order]
+        self.height, self.width = lumas[0].shape
+        self.bytes = sum(luma.nbytes for luma in lumas)
+        self._lumas: list[Array] | None = [lumas[i] for i in order]
+
+    def forget(self) -> None:
+        """Decode the files anew from now on, each time they are asked for."""
+        self._lumas = None
+
+    def luma(self, index: int) -> Array:
+        """Return the luma of an image, the darkest being 0: (H, W)."""
+        return self._lumas[index] if self._lumas else read_luma(self.files[index])
+
+    def pair(self, place: tuple[slice, slice], chance: random.Random) -> Array:
+        """Cut a rectangle from one of the darker and one of the brighter half: (2, h, w)."""
+        half = len(self.files) // 2
+        under = chance.randrange(half)
+        over = chance.randrange(len(self.files) - half, len(self.files))
+        return np.stack([to_unit(self.luma(i)[place]) for i in (under, over)])
+
+
+def read_scenes(
+    found: Collection[Sequence[Path]],
+    message: str,
+    show_progress: bool = True,
+    kind: type[Scene] = Scene,
+) -> list[Scene]:
+    """Read every scene's files once; what fits `CACHE_BYTES` is kept decoded.
+
+    Args:
+        found: The files of each scene.
+        message: Stands before the progress bar.
+        show_progress: Draw it.
+        kind: What to make of them.
+
+    Raises:
+        InputError: unreadable images, or unequal sizes in a scene.
+    """
+    scenes, kept = [], 0
+    for files in tqdm(found, desc=message, disable=not show_progress):
+        scene = kind(files)
+        kept += scene.bytes
+        if kept > CACHE_BYTES:
+            scene.forget()
+        scenes.append(scene)
+    return scenes
