@@ -104,6 +104,14 @@ def test_warnings_of_a_kind_are_counted(tmp_path: Path, fuse: Call) -> None:
     assert fuse(*flags, "--overwrite", "--verbose").err.count("of the infrared values fill") == 4
 
 
+def test_a_constant_infrared_image_is_warned_of(tmp_path: Path, fuse: Call) -> None:
+    vis = put(tmp_path / "vis.png", picture(0))
+    ir = put(tmp_path / "ir.png", np.full((33, 47), 80, np.uint8))
+    outcome = fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "fused.png")
+    assert outcome.status == 0
+    assert "98% of the infrared values fill 0% of their range" in outcome.err
+
+
 def test_physical_infrared_values(tmp_path: Path, fuse: Call) -> None:
     vis = put(tmp_path / "vis.png", picture(0, channels=1))
     gray = picture(1, channels=1)

@@ -23,9 +23,7 @@ from utils.common.image import (
     scale_ir,
     write_image,
 )
-from utils.common.pairs import (
-    FusionJob,
-)
+from utils.common.pairs import FusionJob
 from utils.common.tile import TiledFusion
 from utils.utils import InputError, warn
 
@@ -89,7 +87,8 @@ def read_sources(job: FusionJob, args: argparse.Namespace, notices: Notices) -> 
 def _read_infrared(path: Path, args: argparse.Namespace, notices: Notices) -> Array:
     """Return one channel, in the range that `--ir_range` says."""
     infrared = as_gray(path, read_image(path, physical=True), args.ir_color)
-    if args.ir_range == "full" and (share := narrow_range(infrared)):
+    share = narrow_range(infrared) if args.ir_range == "full" else None
+    if share is not None:
         notices.add(
             "with narrow infrared values",
             f"{path}: 98% of the infrared values fill {share:.0%} of their range; "
