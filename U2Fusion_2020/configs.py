@@ -21,7 +21,9 @@ def build_parser() -> FlagParser:
     add_pair_flags(parser.add_argument_group("data"), DEMO_SETS)
     add_vgg_flags(parser.add_argument_group("information"))
     training = parser.add_argument_group("training")
-    add_training_flags(training, batch_size=4, num_epochs=10, lr=1e-4, where="as described")
+    add_training_flags(
+        training, batch_size=4, num_epochs=10, lr=1e-4, where="as in the original repository"
+    )
     training.add_argument(
         "--ssim_weight", type=natural_float, default=1.0, help="of the structural loss"
     )

@@ -1,4 +1,4 @@
-"""The commands of the description, typed as they stand, in a copy of the method."""
+"""The commands of the authors' README, typed as they stand, in a copy of the method."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ from utils.util_tools import build_parser
 
 JOINT = "configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py"
 STAGE1 = "configs/fuser/transfuser6_avg.py"
-COMMANDS = {  # by name, as the description has them
+COMMANDS = {  # by name, as the authors' README has them
     "stage 1": f"python tools/train_fuser.py {STAGE1} --gpu-id 0",
     "average": f"python tools/test_fusion.py {STAGE1} pretrain/avg_20000.pth --gpu-id 0",
     "stage 2": f"python tools/train_fuser_segmenter.py {JOINT} --gpu-id 0",
@@ -109,7 +109,7 @@ def test_the_test_set_is_fused(answers: dict[str, subprocess.CompletedProcess]) 
 def test_fusing_needs_no_labels_and_stretches_on_demand(
     answers: dict[str, subprocess.CompletedProcess], tmp_path: Path
 ) -> None:
-    """A set as the description's TNO: `vis/`, `ir/` and `test.txt`."""
+    """A set as the authors' TNO: `vis/`, `ir/` and `test.txt`."""
     data = put_labelled_set(tmp_path / "TNO")
     shutil.rmtree(data / "labels")
     put(data / "vis" / "c.png", 96 + picture(2, channels=1) // 8)

@@ -32,7 +32,7 @@ TRAINING_ONLY = (  # parts of a config that a test does without
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; flags are spelled as the description has them."""
+    """Return the parser of all commands; flags are spelled as in the authors' README."""
     from mmengine.config import DictAction
 
     common = argparse.ArgumentParser(add_help=False)

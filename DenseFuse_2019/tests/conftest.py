@@ -53,7 +53,7 @@ def rgb_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shared() -> Path:
-    """The lab's data; tests that need it are skipped elsewhere."""
+    """Test data beside the repository; tests that need them are skipped where they are absent."""
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent: it holds the authors' weights and reference outputs")
     return SHARED

@@ -138,7 +138,7 @@ class NestFuse(nn.Module):
         channels: 1 (gray, 2,732,761 parameters) or 3 (RGB).
         deep_supervision: Give three outputs, of which the loss is averaged. The authors' code
             offers it; the paper did not use it.
-        described: The all-3x3 variant of the description, 465,121 parameters in gray.
+        described: The all-3x3 variant of the original repository, 465,121 parameters in gray.
         output_relu: End in a ReLU as the official code does.
     """
 
