@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils import HERE
 from utils.common.flags import (
     BooleanFlag,
     FlagParser,
@@ -14,7 +15,6 @@ from utils.common.flags import (
 )
 from utils.util_dataset import CLASSES
 
-HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
 BACKBONE = HERE / "pretrain" / "mit_b0.pth"
 FUSIONS = ("network", "visible", "infrared", "average")

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from configs import HERE
+from utils import HERE
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags
 from utils.common.image import Array

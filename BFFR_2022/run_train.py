@@ -4,7 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from configs import HERE, build_parser, parse_args
+from configs import build_parser, parse_args
+from utils import HERE
+from utils.common.run_folder import check_same_settings, open_run, print_banner
 from utils.util_stages import (
     FREE_ON_RESUME,
     config_of_stage,
@@ -20,7 +22,7 @@ from utils.util_train import (
     same_everywhere,
     train,
 )
-from utils.utils import InputError, check_same_settings, open_run, print_banner, run_main
+from utils.utils import InputError, run_main
 
 
 def find_run(args: argparse.Namespace) -> Path | None:

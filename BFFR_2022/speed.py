@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from configs import HERE
 from models.TransFuser6 import ConvLayer, SelfAttention, TransFuser6
+from utils import HERE
 from utils.common.speed import Case, make_pair, measure, parse_args
 from utils.util_device import keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion

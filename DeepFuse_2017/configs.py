@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from utils.common.flags import BooleanFlag, FlagParser, add_training_flags, natural_float
+from utils import HERE
+from utils.common.flags import BooleanFlag, FlagParser, natural_float
+from utils.common.training_flags import add_training_flags
 from utils.util_dataset import add_scene_flags
 from utils.util_loss import MAX_EXPONENT
 
-HERE = Path(__file__).resolve().parent
 DEMO_SCENES = HERE.parent / "common_data" / "demo" / "exposures"
 
 

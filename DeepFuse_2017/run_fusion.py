@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from configs import HERE
+from utils import HERE
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
 from utils.common.image import Array, write_image

@@ -16,7 +16,7 @@ from models.DeepFuse import DeepFuse
 from utils.common.image import write_image
 from utils.common.speed import Case, batches, make_pair, measure, parse_args
 from utils.util_dataset import ExposureDataset, load_scenes
-from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
+from utils.util_device import keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion
 from utils.util_loss import (
     MAX_EXPONENT,
@@ -28,6 +28,7 @@ from utils.util_loss import (
     gaussian_window,
     level_loss,
 )
+from utils.util_train import build_accelerator
 from utils.utils import run_main
 
 BATCH, SIDE = 4, 64

@@ -20,9 +20,10 @@ from utils.common.speed import (
     plain_ssim,
 )
 from utils.util_dataset import PhotoDataset
-from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
+from utils.util_device import keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion
 from utils.util_loss import pixel_loss, reconstruction_loss
+from utils.util_train import build_accelerator
 from utils.utils import run_main
 
 BATCH, SIDE = 4, 256

@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from utils.common.flags import BooleanFlag, FlagParser, add_training_flags, natural_float
+from utils import HERE
+from utils.common.flags import BooleanFlag, FlagParser, natural_float
+from utils.common.training_flags import add_training_flags
 from utils.util_dataset import add_photo_flags
 
-HERE = Path(__file__).resolve().parent
 DEMO_PHOTOS = HERE.parent / "common_data" / "demo" / "ir_vis" / "vis"
 VARIANTS = ("authors", "described")
 

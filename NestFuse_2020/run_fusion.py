@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from configs import HERE
 from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
+from utils import HERE
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
 from utils.common.pairs import DefaultSet

@@ -6,8 +6,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from configs import HERE, build_parser, parse_args
+from configs import build_parser, parse_args
 from models.NestFuse_2020 import NestFuse
+from utils import HERE
 from utils.common.run import prepare_training, run_training
 from utils.util_dataset import split_photos
 from utils.util_loss import check_crop_size, reconstruction_loss

@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.common.flags import BooleanFlag, FlagParser, add_training_flags, natural_float
+from utils import HERE
+from utils.common.flags import BooleanFlag, FlagParser, natural_float
+from utils.common.training_flags import add_training_flags
 from utils.util_dataset import TASKS, add_pair_flags
 from utils.util_ewc import add_ewc_flags
 from utils.utils import InputError
 from utils.vgg import add_vgg_flags
 
-HERE = Path(__file__).resolve().parent
 DEMO = HERE.parent / "common_data" / "demo"
 DEMO_SETS = {"ivif": DEMO / "ir_vis", "mef": DEMO / "exposures", "mff": DEMO / "ir_vis" / "vis"}
 

@@ -7,16 +7,18 @@ from functools import partial
 from accelerate import Accelerator
 from torch import nn
 
-from configs import HERE, build_parser, parse_args, sets_of_tasks
+from configs import build_parser, parse_args, sets_of_tasks
 from models.DenseNet import DenseNet
+from utils import HERE
 from utils.common.run import prepare_training, read_resumed, resume, start_process
+from utils.common.run_folder import open_run
 from utils.util_dataset import split_task
 from utils.util_ewc import ElasticWeights
 from utils.util_loss import check_crop_size
 from utils.util_tasks import Task, TaskLosses
 from utils.util_train import Training, fit
 from utils.util_weights import load_into
-from utils.utils import InputError, open_run, run_main
+from utils.utils import InputError, run_main
 from utils.vgg import InformationMeasure
 
 

@@ -15,9 +15,10 @@ from models.DenseNet import DenseNet
 from utils.common.image import write_image
 from utils.common.speed import Case, batches, make_pair, measure, parse_args, plain_ssim
 from utils.util_dataset import PatchDataset, find_task_scenes
-from utils.util_device import build_accelerator, keep_freed_memory, memory_format, resolve_device
+from utils.util_device import keep_freed_memory, memory_format, resolve_device
 from utils.util_fusion import ImageFusion
 from utils.util_loss import similarity_loss
+from utils.util_train import build_accelerator
 from utils.utils import run_main
 from utils.vgg import SIDE as VGG_SIDE
 from utils.vgg import TAPS, C, InformationMeasure, make_stand_in

@@ -17,17 +17,12 @@ from models.DenseNet import DenseNet
 from run_train import build_training
 from speed import make_measure, make_pairs
 from utils.common.flags import FlagParser, positive_int
+from utils.common.training_flags import PRECISIONS
 from utils.util_dataset import split_task
-from utils.util_device import (
-    PRECISIONS,
-    build_accelerator,
-    keep_freed_memory,
-    resolve_device,
-    set_threads,
-)
+from utils.util_device import keep_freed_memory, resolve_device, set_threads
 from utils.util_ewc import ElasticWeights
 from utils.util_tasks import Task, TaskLosses
-from utils.util_train import Training, set_epoch, train_one_epoch
+from utils.util_train import Training, build_accelerator, set_epoch, train_one_epoch
 from utils.utils import run_main
 from utils.vgg import InformationMeasure
 

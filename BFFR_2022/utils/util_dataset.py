@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.common.image import Array, as_gray, list_images, read_image, to_unit
+from utils.common.image import Array, list_images, read_image, to_unit
+from utils.common.infrared import as_gray
 from utils.utils import InputError
 
 CLASSES = (  # of MFNet (Ha et al. 2017), whose ids are their places

@@ -7,12 +7,14 @@ from typing import IO, TYPE_CHECKING
 
 from torch import Tensor
 
-from configs import BACKBONE, HERE
+from configs import BACKBONE
+from utils import HERE
 from utils.common.checkpoint import load_checkpoint, to_safetensors
 from utils.common.files import write_atomically
+from utils.common.run_folder import git_revision
 from utils.util_train import STAGE1, STAGE2, load_config, newest_checkpoint
 from utils.util_weights import fuser_of, segmenter_of, state_dict_of
-from utils.utils import InputError, git_revision
+from utils.utils import InputError
 
 if TYPE_CHECKING:
     from mmengine.config import Config

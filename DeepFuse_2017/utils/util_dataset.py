@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from utils.common.flags import TypedInt, fraction, positive_int
 from utils.common.pairs import find_scenes
 from utils.common.scenes import Scene, read_scenes
-from utils.utils import InputError, hold_out
+from utils.common.split import hold_out
+from utils.utils import InputError
 
 GAMMAS = (0.7, 1.4)  # range of the exponents that `--gamma` draws from
 

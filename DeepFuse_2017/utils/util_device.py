@@ -6,12 +6,8 @@ import os
 import sys
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DataLoaderConfiguration
 
 from utils.utils import InputError
-
-PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}  # ours to accelerate's
 
 
 def resolve_device(name: str) -> torch.device:
@@ -39,33 +35,6 @@ def resolve_device(name: str) -> torch.device:
             "--device auto takes what there is"
         )
     return device
-
-
-def build_accelerator(device: torch.device, precision: str, seed: int) -> Accelerator:
-    """Return the accelerator for one process, or for the one that a launcher started.
-
-    Args:
-        device: From `resolve_device`. Under `torchrun` each process takes the GPU of its rank.
-        precision: `fp32`, `bf16` or `fp16`.
-        seed: Seeds the order of the samples, together with the epoch.
-
-    Raises:
-        InputError: `accelerate launch` was asked for several processes and started one.
-    """
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)
-    accelerator = Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision=PRECISIONS[precision],
-        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, data_seed=seed),
-    )
-    launched = os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ
-    if launched and accelerator.num_processes == 1:
-        raise InputError(
-            "accelerate launch starts one process on CPUs, whatever --num_processes says, unless "
-            "it uses MPI; start several with torchrun --nproc_per_node N run_train.py ..."
-        )
-    return accelerator
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

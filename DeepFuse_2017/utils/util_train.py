@@ -8,15 +8,18 @@ them into image grids for TensorBoard.
 
 import argparse
 import math
+import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import find_batch_size, gather_object, send_to_device
+from accelerate.utils import DataLoaderConfiguration, find_batch_size, gather_object, send_to_device
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
@@ -33,6 +36,7 @@ from utils.common.checkpoint import (
     save_checkpoint,
     save_weights,
 )
+from utils.common.training_flags import PRECISIONS
 from utils.utils import InputError
 
 Losses = Callable[[nn.Module, Any], dict[str, Tensor]]
@@ -74,6 +78,42 @@ class Training:
     show_progress: bool = True
     run: Path | None = None  # of the main process, the only one that writes
     example: Any = None  # the last batch, for pictures
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's generators, and ask for repeatable kernels."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def build_accelerator(device: torch.device, precision: str, seed: int) -> Accelerator:
+    """Return the accelerator for one process, or for the one that a launcher started.
+
+    Args:
+        device: From `resolve_device`. Under `torchrun` each process takes the GPU of its rank.
+        precision: `fp32`, `bf16` or `fp16`.
+        seed: Seeds the order of the samples, together with the epoch.
+
+    Raises:
+        InputError: `accelerate launch` was asked for several processes and started one.
+    """
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+    accelerator = Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=PRECISIONS[precision],
+        dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True, data_seed=seed),
+    )
+    launched = os.environ.get("ACCELERATE_USE_CPU") == "True" and "MASTER_ADDR" in os.environ
+    if launched and accelerator.num_processes == 1:
+        raise InputError(
+            "accelerate launch starts one process on CPUs, whatever --num_processes says, unless "
+            "it uses MPI; start several with torchrun --nproc_per_node N run_train.py ..."
+        )
+    return accelerator
 
 
 def build_scheduler(optimizer: Optimizer, steps: int, args: argparse.Namespace) -> LambdaLR:

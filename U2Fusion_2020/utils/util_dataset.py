@@ -15,8 +15,9 @@ from utils.common.image import SUFFIXES, list_images
 from utils.common.names import folder_role
 from utils.common.pairs import PAIR, find_pairs, find_scenes, pairs_in
 from utils.common.scenes import Scene, read_scenes
+from utils.common.split import hold_out
 from utils.util_focus import Photograph
-from utils.utils import InputError, hold_out
+from utils.utils import InputError
 
 TASKS = ("ivif", "mef", "mff")
 # The usual names of the two folders of a set, in lower case; common/names.py has those of ivif.

@@ -9,18 +9,8 @@ import numpy as np
 import pytest
 
 from tests.helpers import get, picture, put
-from utils.common.image import (
-    as_gray,
-    from_unit,
-    ir_range,
-    list_images,
-    narrow_range,
-    read_image,
-    resize_to,
-    scale_ir,
-    to_unit,
-    write_image,
-)
+from utils.common.image import from_unit, list_images, read_image, resize_to, to_unit, write_image
+from utils.common.infrared import as_gray, ir_range, narrow_range, scale_ir
 from utils.utils import InputError
 
 LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from utils.common.flags import BooleanFlag, FlagParser, natural_int
-from utils.common.image import ir_range
+from utils.common.infrared import ir_range
 from utils.common.pairs import (
     PAIR,
     DefaultSet,

@@ -1,7 +1,6 @@
 # From common_code/base/utils/common/image.py; edit it there, then tools/sync.py.
-"""Read and write images, and bring their values to a range."""
+"""Read and write images of 8 and 16 bits."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.common.color import LUMA
 from utils.common.damage import is_cut_short, lacks_data
 from utils.common.files import write_atomically
 from utils.utils import InputError, warn
@@ -18,7 +16,6 @@ Array = NDArray[Any]  # uint8, uint16, or floating point in [0, 1]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
-NARROW = 0.25  # share of the range
 JUNK = ("thumbs.db", "desktop.ini")  # besides every hidden file
 
 
@@ -110,88 +107,6 @@ def write_image(path: Path, pixels: Array, replace: bool = True) -> None:
     ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     encoded = cv2.imencode(suffix, ordered)[1]
     write_atomically(path, lambda file: file.write(encoded.data), replace)
-
-
-def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
-    """Return an infrared image's single channel.
-
-    Equal channels are one channel; with `ir_color="luma"` a colored image gives its luma.
-
-    Raises:
-        InputError: colored, and `ir_color` is `error`.
-    """
-    if pixels.ndim == 2:
-        return pixels
-    if (pixels == pixels[..., :1]).all():
-        return np.ascontiguousarray(pixels[..., 0])
-    if ir_color != "luma":
-        raise InputError(
-            f"{path} is a colored infrared image (a false-colour palette?); give the gray one, "
-            "or take its luma with --ir_color luma"
-        )
-    gray = pixels @ np.array(LUMA)
-    return (gray if pixels.dtype == np.float32 else np.rint(gray)).astype(pixels.dtype)
-
-
-def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
-    """Map infrared values to the range that `--ir_range` names.
-
-    Args:
-        path: For messages.
-        pixels: (H, W), 8 or 16 bits, or float32 in any unit.
-        spec: `full` (the container's range, values stay as they are), `minmax`, `percentile` (1 to
-            99) or `LO:HI` in the file's own values.
-
-    Returns:
-        `pixels` for `full`, else float32 in [0, 1], clipped.
-
-    Raises:
-        InputError: the range holds no values, or `full` for physical values.
-    """
-    if spec == "full" and pixels.dtype == np.float32:
-        raise InputError(
-            f"{path} holds physical values, {pixels.min():g} to {pixels.max():g}; say which of "
-            "them become 0 to 1 with --ir_range LO:HI, or take --ir_range percentile"
-        )
-    if spec == "full":
-        return pixels
-    if spec == "minmax":
-        low, high = float(pixels.min()), float(pixels.max())
-    elif spec == "percentile":
-        low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
-    else:
-        low, high = (float(value) for value in spec.split(":"))
-    if not low < high:
-        raise InputError(f"{path}: --ir_range {spec} is empty, from {low:g} to {high:g}; say full")
-    scaled = (pixels.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-    return scaled.clip(0, 1)
-
-
-def narrow_range(pixels: Array) -> float | None:
-    """Return the share of the container's range that most values fill, if that is under a quarter.
-
-    One percent of the values on either side does not count, so that a few hot or dead pixels do
-    not hide a dark image.
-    """
-    if pixels.dtype == np.float32:
-        return None
-    low, high = np.percentile(pixels, (1, 99))
-    share = float(high - low) / float(np.iinfo(pixels.dtype).max)
-    return share if share < NARROW else None
-
-
-def ir_range(text: str) -> str:
-    """Return `full`, `minmax`, `percentile` or a sound `LO:HI` as it is (an argparse type)."""
-    if text in ("full", "minmax", "percentile"):
-        return text
-    low, _, high = text.partition(":")
-    try:
-        sound = float(low) < float(high)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise argparse.ArgumentTypeError(f"{text}: say full, minmax, percentile or LO:HI, LO < HI")
-    return text
 
 
 def resize_to(pixels: Array, height: int, width: int) -> Array:

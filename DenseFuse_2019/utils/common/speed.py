@@ -25,7 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from utils.common.flags import FlagParser, positive_int
 from utils.common.image import Array, write_image
-from utils.util_device import PRECISIONS, resolve_device, set_threads
+from utils.common.training_flags import PRECISIONS
+from utils.util_device import resolve_device, set_threads
 
 MATRIX_SIDE = 4096  # of the matrix product that stands for what the machine can do
 PAIR = (480, 640)  # height and width of what is fused, pixels

@@ -14,31 +14,26 @@ from torch.utils.data import DataLoader
 from utils.common.checkpoint import is_run_checkpoint, load_checkpoint
 from utils.common.flags import FlagParser
 from utils.common.resume import arguments_of, check_run
-from utils.util_device import (
-    build_accelerator,
-    keep_freed_memory,
-    memory_format,
-    resolve_device,
-    set_threads,
-)
-from utils.util_train import (
-    Losses,
-    Pictures,
-    Training,
-    build_scheduler,
-    fit,
-    restore,
-    state_of,
-    validation_loader,
-)
-from utils.utils import (
+from utils.common.run_folder import (
     check_same_settings,
     find_checkpoint,
     git_revision,
     open_run,
     plain_arguments,
     print_banner,
+)
+from utils.util_device import keep_freed_memory, memory_format, resolve_device, set_threads
+from utils.util_train import (
+    Losses,
+    Pictures,
+    Training,
+    build_accelerator,
+    build_scheduler,
+    fit,
+    restore,
     seed_everything,
+    state_of,
+    validation_loader,
 )
 
 Build = Callable[[argparse.Namespace, Accelerator], Training]

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from utils.common.color import LUMA
 from utils.common.flags import BooleanFlag, TypedInt, fraction, positive_int
 from utils.common.image import list_images, read_image, to_unit
-from utils.utils import hold_out
+from utils.common.split import hold_out
 
 
 class PhotoDataset(Dataset[Tensor]):

@@ -24,10 +24,10 @@ from tests.helpers import (
     weights_of,
 )
 from tests.method import DEFAULTS, FOLDER_NAME, NAME, NETWORK, SMALL, near_identity
+from utils.common.run_folder import make_run_folder
 from utils.util_fusion import ImageFusion
 from utils.util_train import build_scheduler
 from utils.util_weights import load_model
-from utils.utils import make_run_folder
 
 QUICK = (*SMALL, "--batch_size", 2)
 
