@@ -7,7 +7,7 @@ from pathlib import Path
 
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags, non_empty
 from utils.common.image import Array, write_image
 from utils.common.pairs import DefaultSet, FusionJob, check_outputs
 from utils.common.pipeline import fuse_files
@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     fusion = ImageFusion(args.weights, args.device, args.tile, args.color, args.stretch)
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    [scenes] = filled([USER_SET]) or [DEMO]
+    [scenes] = non_empty([USER_SET]) or [DEMO]
     default = DefaultSet(scenes, RESULTS / "pair", "exposures")
     jobs = jobs_from_flags(args, [default], RESULTS / "pair")
     if args.save_desired:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from models.fusion_strategy import STRATEGIES
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags, non_empty
 from utils.common.pairs import DefaultSet
 from utils.common.pipeline import fuse_files
 from utils.util_device import set_threads
@@ -57,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    sets = [DefaultSet(folder, USER_SETS[folder], "pair") for folder in filled(USER_SETS)]
+    sets = [DefaultSet(folder, USER_SETS[folder], "pair") for folder in non_empty(USER_SETS)]
     demo = DefaultSet(DEMO, RESULTS / "pair", "pair")
     jobs = jobs_from_flags(args, sets or [demo], RESULTS / "pair")
     print("Fusing...")

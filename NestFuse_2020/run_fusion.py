@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags, non_empty
 from utils.common.pairs import DefaultSet
 from utils.common.pipeline import fuse_files
 from utils.util_device import set_threads
@@ -59,7 +59,7 @@ def main(args: argparse.Namespace) -> int:
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
-    own = filled(HERE / "fusion_test_data" / name for name in USER_SETS)
+    own = non_empty(HERE / "fusion_test_data" / name for name in USER_SETS)
     sets = [DefaultSet(folder, RESULTS / folder.name, "pair") for folder in own]
     jobs = jobs_from_flags(args, sets or [DefaultSet(DEMO, RESULTS, "pair")], RESULTS)
     print("Fusing...")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, filled, jobs_from_flags
+from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags, non_empty
 from utils.common.image import Array, write_image
 from utils.common.pairs import DefaultSet, FusionJob, check_outputs
 from utils.common.pipeline import fuse_files
@@ -58,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
 
 def default_sets() -> list[DefaultSet]:
     """Return what is fused when no source is named, and where the results go."""
-    own = filled(HERE / "fusion_test_data" / name for name in USER_SETS)
+    own = non_empty(HERE / "fusion_test_data" / name for name in USER_SETS)
     sets = [DefaultSet(folder, RESULTS / folder.name, "pair") for folder in own]
     return sets or [DefaultSet(DEMO / name, RESULTS, kind) for name, kind in DEMO_SETS.items()]
 

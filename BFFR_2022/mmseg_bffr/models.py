@@ -14,7 +14,7 @@ from torch import Tensor
 
 from configs import FUSIONS
 from models.TransFuser6 import TransFuser6
-from utils.common.color import luma, recolour
+from utils.common.color import luma, recolor
 from utils.util_loss import average_loss, correlation_loss
 from utils.util_weights import load_fuser, load_segmenter
 
@@ -149,7 +149,7 @@ class FuserSegmenter(EncoderDecoder):
                 fused = self.fuser(y, ir).float()
         else:
             fused = {"visible": y, "infrared": ir, "average": (y + ir) / 2}[self.fusion]
-        return recolour(fused, [vis]), fused, y, ir
+        return recolor(fused, [vis]), fused, y, ir
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
         """Return the backbone's features of fused images, (B, 3, H, W), 1 for white."""

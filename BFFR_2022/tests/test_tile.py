@@ -15,7 +15,11 @@ from tests.method import near_identity
 from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion, fold_norms
 
-THIN = {"WIDTHS": (4, 4, 8, 8), "HEADS": (2, 2, 4, 4), "STEM_WIDTH": 2}  # the reach is the same
+THIN = {
+    "WIDTHS": (4, 4, 8, 8),
+    "HEADS": (2, 2, 4, 4),
+    "STEM_WIDTH": 2,
+}  # the receptive radius is the same
 BOUND = 1e-6  # of values in 0 to 1; 4e-7 is found, 6e-8 with the true network
 
 
@@ -89,11 +93,13 @@ def test_attention_to_each_tile_alone_would_show(monkeypatch: pytest.MonkeyPatch
     images = unlike(24, 250)
     whole = fusion_of(0).fuse(images)
     tiled = fusion_of(48)
-    monkeypatch.setattr(tiled, "fuser", lambda _: tiled.fuse_planes)
+    monkeypatch.setattr(tiled, "tile_function", lambda _: tiled.fuse_planes)
     assert np.abs(tiled.fuse(images) - whole).max() > 1e-3
 
 
-@pytest.mark.parametrize(("name", "value"), [("halo", 24), ("stride", 1), ("stride", 4)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("receptive_radius", 24), ("stride", 1), ("stride", 4)]
+)
 def test_wrong_tiles_would_show(name: str, value: int) -> None:
     images = unlike(24, 250)
     whole = fusion_of(0).fuse(images)
@@ -106,15 +112,15 @@ def test_wrong_tiles_would_show(name: str, value: int) -> None:
 
 def test_tiles_are_multiples_of_the_stride() -> None:
     assert [fusion_of(tile).tile for tile in (0, 1, 16, 17, 64)] == [0, 16, 16, 24, 64]
-    assert (fusion_of(0).stride, fusion_of(0).halo) == (8, TransFuser6.receptive_radius)
+    assert (fusion_of(0).stride, fusion_of(0).receptive_radius) == (8, TransFuser6.receptive_radius)
 
 
 def test_sums_are_gathered_only_if_there_are_several_tiles() -> None:
     images = [floats(n, 24, 40) for n in (0, 1)]
     for tile in (0, 40):
         fusion = fusion_of(tile)
-        assert fusion.fuser(images) == fusion.fuse_planes
-    grams = fusion_of(32).fuser(images).keywords["grams"]
+        assert fusion.tile_function(images) == fusion.fuse_planes
+    grams = fusion_of(32).tile_function(images).keywords["grams"]
     assert [tuple(vis.shape) for vis, _ in grams] == [(1, w, w) for w in THIN["WIDTHS"]]
 
 

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.TransFuser6 import ConvNormReLU, Grams, TransFuser6
 from utils.common.image import Array, from_unit, to_unit
-from utils.common.tile import FusePlanes, Tile, TiledFusion, tiles
+from utils.common.tile import Tile, TiledFusion, TileFunction, tiles
 from utils.util_device import memory_format, resolve_device
 from utils.util_weights import load_model
 from utils.utils import InputError
@@ -63,7 +63,7 @@ class ImageFusion(TiledFusion):
         where = resolve_device(device)
         super().__init__(where, 1, TransFuser6.receptive_radius, tile, color, stretch)
         if tile is None:
-            self.whole_pixels = (self.tile + 2 * self.halo) ** 2
+            self.whole_pixels = (self.tile + 2 * self.receptive_radius) ** 2
         fold_norms(self.model)
         self.model.to(where).to(memory_format=memory_format(where))
         self.authors_quirks = authors_quirks
@@ -97,7 +97,7 @@ class ImageFusion(TiledFusion):
         return self.model(vis, ir, grams)
 
     @torch.inference_mode()
-    def fuser(self, sources: Sequence[Array]) -> FusePlanes:
+    def tile_function(self, sources: Sequence[Array]) -> TileFunction:
         """Return what fuses the tiles of these sources, knowing their whole sums."""
         if self._is_whole(sources):
             return self.fuse_planes
@@ -112,7 +112,7 @@ class ImageFusion(TiledFusion):
         """Yield each tile and its sources, see `TiledFusion.source_tiles`."""
         height, width = sources[0].shape[:2]
         side = 0 if self._is_whole(sources) else self.tile
-        for tile in tiles(height, width, side, self.halo, self.stride):
+        for tile in tiles(height, width, side, self.receptive_radius, self.stride):
             yield tile, [self._tensor(source[tile.read]) for source in sources]
             _return_freed_memory()
 
@@ -121,12 +121,12 @@ class ImageFusion(TiledFusion):
         fits = height * width <= self.whole_pixels
         return fits or not self.tile or max(height, width) <= self.tile
 
-    def _bounds(self, sources: Sequence[Array], fuse_planes: FusePlanes) -> tuple[float, float]:
+    def _bounds(self, sources: Sequence[Array], fuse_planes: TileFunction) -> tuple[float, float]:
         """Return 0 and 1: `fuse` stretches when colors are joined and clipped."""
         return 0.0, 1.0
 
-    def _finish(self, fused: Tensor, images: Sequence[Tensor], in_colour: bool) -> Tensor:
-        finished = super()._finish(fused, self._ordered(images), in_colour)
+    def _finish(self, fused: Tensor, images: Sequence[Tensor], in_color: bool) -> Tensor:
+        finished = super()._finish(fused, self._ordered(images), in_color)
         return self._ordered([finished])[0]
 
     def _ordered(self, images: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -16,10 +16,12 @@ from utils.util_fusion import ImageFusion, desired_luma
 MODEL = near_identity(noise=0.02)  # far from pointwise
 
 
-def fusion_of(tile: int, halo: int = DeepFuse.receptive_radius, **options: object) -> ImageFusion:
+def fusion_of(
+    tile: int, receptive_radius: int = DeepFuse.receptive_radius, **options: object
+) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
     fusion = ImageFusion.__new__(ImageFusion)
-    TiledFusion.__init__(fusion, torch.device("cpu"), 1, halo, tile, **options)
+    TiledFusion.__init__(fusion, torch.device("cpu"), 1, receptive_radius, tile, **options)
     fusion.model = MODEL
     return fusion
 
@@ -52,7 +54,7 @@ def test_a_halo_one_smaller_would_show() -> None:
     sources = floats(2, 60, 60, 1)
     whole = fusion_of(0).fuse(sources)
     assert np.abs(fusion_of(30).fuse(sources) - whole).max() <= 1e-5
-    assert np.abs(fusion_of(30, halo=4).fuse(sources) - whole).max() > 1e-5
+    assert np.abs(fusion_of(30, receptive_radius=4).fuse(sources) - whole).max() > 1e-5
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -77,7 +77,7 @@ def desired_luma(sources: Sequence[Array]) -> Array:
             f"{WINDOW}x{WINDOW}"
         )
     result = np.empty((height, width), sources[0].dtype)
-    for tile in tiles(height, width, DESIRED_TILE, halo=WINDOW - 1):
+    for tile in tiles(height, width, DESIRED_TILE, receptive_radius=WINDOW - 1):
         planes = []
         for source in sources:
             image = torch.from_numpy(np.atleast_3d(to_unit(source[tile.read])))

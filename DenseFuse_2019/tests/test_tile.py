@@ -26,8 +26,10 @@ def network(channels: int) -> torch.nn.Module:
 def fusion_of(strategy: str, channels: int, tile: int, **options: object) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
     fusion = ImageFusion.__new__(ImageFusion)
-    halo = network(channels).receptive_radius + STRATEGY_RADIUS[strategy]
-    super(ImageFusion, fusion).__init__(torch.device("cpu"), channels, halo, tile, **options)
+    receptive_radius = network(channels).receptive_radius + STRATEGY_RADIUS[strategy]
+    super(ImageFusion, fusion).__init__(
+        torch.device("cpu"), channels, receptive_radius, tile, **options
+    )
     fusion.model, fusion.strategy = network(channels), STRATEGIES[strategy]
     return fusion
 
@@ -46,7 +48,7 @@ sides = st.integers(2, 40)
     tile=st.integers(1, 45),
     strategy=st.sampled_from(list(STRATEGIES)),
     channels=st.sampled_from([1, 3]),
-    colour=st.booleans(),
+    color=st.booleans(),
     stretch=st.sampled_from(["none", "minmax"]),
     sources=st.integers(2, 3),
 )
@@ -56,16 +58,16 @@ def test_tiled_equals_whole(
     tile: int,
     strategy: str,
     channels: int,
-    colour: bool,
+    color: bool,
     stretch: str,
     sources: int,
 ) -> None:
     images = [floats(0, height, width, 3)]
     images += [floats(n, height, width, 1) for n in range(1, sources)]
-    options = {"color": colour, "stretch": stretch}
+    options = {"color": color, "stretch": stretch}
     whole = fusion_of(strategy, channels, 0, **options).fuse(images)
     tiled = fusion_of(strategy, channels, tile, **options).fuse(images)
-    assert whole.shape == tiled.shape == ((height, width, 3) if colour else (height, width))
+    assert whole.shape == tiled.shape == ((height, width, 3) if color else (height, width))
     assert np.abs(tiled - whole).max() <= 1e-5
 
 
@@ -74,20 +76,24 @@ def test_a_halo_one_smaller_would_show(strategy: str) -> None:
     images = [floats(n, 40, 40, 1) for n in (0, 1)]
     whole = fusion_of(strategy, 1, 0).fuse(images)
     short = fusion_of(strategy, 1, 20)
-    assert short.halo == (9 if strategy == "l1" else 8)
-    short.halo = 2
+    assert short.receptive_radius == (9 if strategy == "l1" else 8)
+    short.receptive_radius = 2
     assert np.abs(short.fuse(images) - whole).max() > 1e-5
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(height=sides, width=sides, side=st.integers(0, 45), halo=st.integers(0, 20))
-def test_tiles_cover_an_image_exactly_once(height: int, width: int, side: int, halo: int) -> None:
+@given(height=sides, width=sides, side=st.integers(0, 45), receptive_radius=st.integers(0, 20))
+def test_tiles_cover_an_image_exactly_once(
+    height: int, width: int, side: int, receptive_radius: int
+) -> None:
     image = np.arange(height * width).reshape(height, width)
     covered = np.zeros((height, width), int)
-    for tile in tiles(height, width, side, halo):
+    for tile in tiles(height, width, side, receptive_radius):
         covered[tile.write] += 1
         np.testing.assert_array_equal(image[tile.read][tile.keep], image[tile.write])
-        assert max(image[tile.read].shape) <= max(side or max(height, width), 1) + 2 * halo
+        assert (
+            max(image[tile.read].shape) <= max(side or max(height, width), 1) + 2 * receptive_radius
+        )
     assert (covered == 1).all()
 
 

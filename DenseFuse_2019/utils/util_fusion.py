@@ -55,9 +55,9 @@ class ImageFusion(TiledFusion):
                 f"{self.weights} holds {has} network, which --rgb_mode {rgb_mode} cannot use; "
                 f"say --rgb_mode {mode}, or give other --weights"
             )
-        halo = self.model.receptive_radius + STRATEGY_RADIUS[strategy]
+        receptive_radius = self.model.receptive_radius + STRATEGY_RADIUS[strategy]
         where = resolve_device(device)
-        super().__init__(where, self.model.channels, halo, tile, color, stretch)
+        super().__init__(where, self.model.channels, receptive_radius, tile, color, stretch)
         self.model.to(where).to(memory_format=memory_format(where))
         self.strategy = STRATEGIES[strategy]
 

@@ -114,8 +114,8 @@ def test_a_halo_that_is_too_small_would_show() -> None:
     images = [floats(n, 80, 80) for n in (0, 1)]
     whole = fusion_of(0, attention="spatial").fuse(images)
     short = fusion_of(40, attention="spatial")
-    assert short.halo == 32  # 29, up to a multiple of the stride
-    short.halo = 8
+    assert short.receptive_radius == 32  # 29, up to a multiple of the stride
+    short.receptive_radius = 8
     assert np.abs(short.fuse(images) - whole).max() > 1e-5
 
 
@@ -127,7 +127,7 @@ def test_attention_to_each_tile_alone_would_show(
     images[0][:, :40] *= 0.1
     whole = fusion_of(0, channel).fuse(images)
     tiled = fusion_of(40, channel)
-    monkeypatch.setattr(tiled, "fuser", lambda _: tiled.fuse_planes)
+    monkeypatch.setattr(tiled, "tile_function", lambda _: tiled.fuse_planes)
     assert np.abs(tiled.fuse(images) - whole).max() > 1e-4
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.fusion_strategy import fuse_scale, pool
 from models.NestFuse_2020 import NestFuse
 from utils.common.image import Array
-from utils.common.tile import FusePlanes, TiledFusion
+from utils.common.tile import TiledFusion, TileFunction
 from utils.util_device import memory_format, resolve_device
 from utils.util_weights import load_model
 from utils.utils import InputError
@@ -73,8 +73,8 @@ class ImageFusion(TiledFusion):
                 f"say --rgb_mode {mode}, or give other --weights"
             )
         where = resolve_device(device)
-        halo = self.model.receptive_radius
-        super().__init__(where, self.model.channels, halo, tile, color, stretch)
+        receptive_radius = self.model.receptive_radius
+        super().__init__(where, self.model.channels, receptive_radius, tile, color, stretch)
         self.model.to(where).to(memory_format=memory_format(where))
         self.spatial = spatial
         self.channel = channel
@@ -96,7 +96,7 @@ class ImageFusion(TiledFusion):
         return self.model.decoder(fused)[-1]
 
     @torch.inference_mode()
-    def fuser(self, sources: Sequence[Array]) -> FusePlanes:
+    def tile_function(self, sources: Sequence[Array]) -> TileFunction:
         """Return what fuses the tiles of these sources, knowing their whole maps.
 
         Raises:

@@ -13,10 +13,12 @@ from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion
 
 
-def fusion_of(model: DenseNet, tile: int, halo: int = 10, **options: object) -> ImageFusion:
+def fusion_of(
+    model: DenseNet, tile: int, receptive_radius: int = 10, **options: object
+) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
     fusion = ImageFusion.__new__(ImageFusion)
-    TiledFusion.__init__(fusion, torch.device("cpu"), 1, halo, tile, **options)
+    TiledFusion.__init__(fusion, torch.device("cpu"), 1, receptive_radius, tile, **options)
     fusion.model = model
     return fusion
 
@@ -46,13 +48,13 @@ NOISY, LONG = near_identity(noise=0.02), long_sighted()
     width=st.integers(2, 45),
     tile=st.integers(3, 50),
     count=st.integers(2, 4),
-    colour=st.booleans(),
+    color=st.booleans(),
     stretch=st.sampled_from(["none", "minmax", "max"]),
 )
 def test_tiled_equals_whole(
-    height: int, width: int, tile: int, count: int, colour: bool, stretch: str
+    height: int, width: int, tile: int, count: int, color: bool, stretch: str
 ) -> None:
-    sources = floats(count, height, width, 3 if colour else 1)
+    sources = floats(count, height, width, 3 if color else 1)
     whole = fusion_of(NOISY, 0, stretch=stretch).fuse(sources)
     tiled = fusion_of(NOISY, tile, stretch=stretch).fuse(sources)
     assert whole.shape == tiled.shape == sources[0].shape
@@ -61,23 +63,23 @@ def test_tiled_equals_whole(
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_a_halo_one_too_small_would_show(count: int) -> None:
+def test_a_receptive_radius_one_too_small_would_show(count: int) -> None:
     sources = floats(count, 60, 60)
     assert DenseNet.receptive_radius == 10
     whole = fusion_of(LONG, 0).fuse(sources)
     np.testing.assert_allclose(fusion_of(LONG, 30).fuse(sources), whole, atol=1e-6)
-    assert np.abs(fusion_of(LONG, 30, halo=9).fuse(sources) - whole).max() > 0.01
+    assert np.abs(fusion_of(LONG, 30, receptive_radius=9).fuse(sources) - whole).max() > 0.01
 
 
-def test_every_fold_adds_to_the_reach() -> None:
-    assert [fusion_of(LONG, 30).reach(n) for n in (2, 3, 5)] == [10, 20, 40]
+def test_every_fold_adds_to_the_receptive_radius() -> None:
+    assert [fusion_of(LONG, 30).receptive_radius_of(n) for n in (2, 3, 5)] == [10, 20, 40]
     first, *others = floats(3, 60, 60)
     twice = 0.5 + np.tanh(0.5 + np.tanh(first[10:-30, 10:-30]) / 2) / 2
     whole = fusion_of(LONG, 0).fuse([first, *others])
     np.testing.assert_allclose(whole[30:-10, 30:-10], twice, atol=1e-6)
-    for reach, exact in ((20, True), (19, False), (10, False)):
+    for radius, exact in ((20, True), (19, False), (10, False)):
         fusion = fusion_of(LONG, 30)
-        fusion.reach = lambda count, reach=reach: reach
+        fusion.receptive_radius_of = lambda count, radius=radius: radius
         off = np.abs(fusion.fuse([first, *others]) - whole).max()
         assert off <= 1e-6 if exact else off > 0.01
 

@@ -51,9 +51,9 @@ class ImageFusion(TiledFusion):
         super().__init__(where, 1, DenseNet.receptive_radius, tile, color, stretch)
         self.model.to(where).to(memory_format=memory_format(where))
 
-    def reach(self, count: int) -> int:
-        """Return how far the fusion of `count` sources sees: the halo, at each fold."""
-        return (count - 1) * self.halo
+    def receptive_radius_of(self, count: int) -> int:
+        """Return how far the fusion of `count` sources sees: the receptive_radius, at each fold."""
+        return (count - 1) * self.receptive_radius
 
     def fuse_planes(self, planes: Tensor) -> Tensor:
         """Fuse lumas in [0, 1]: (N, 1, H, W) to (1, 1, H, W) in [0, 1]."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import picture, put
-from utils.common.fusion_flags import filled
+from utils.common.fusion_flags import non_empty
 from utils.common.names import file_role, folder_role, strip_mark
 from utils.common.pairs import (
     PAIR,
@@ -249,7 +249,7 @@ def test_folders_that_hold_files(tmp_path: Path) -> None:
     for folder in (names[1], names[2] / "ir", names[3] / "ir"):
         folder.mkdir(parents=True)
     (names[3] / "ir" / "a.png").touch()
-    assert filled(names) == names[3:]
+    assert non_empty(names) == names[3:]
 
 
 def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from utils.common.image import Array
 
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B
 CB_SPAN = 2 - 2 * LUMA[2]  # B - Y is this many times Cb
@@ -12,43 +15,59 @@ CR_SPAN = 2 - 2 * LUMA[0]  # R - Y is this many times Cr
 
 
 def luma(image: Tensor) -> Tensor:
-    """Return Y of R, G, B images, (B, 3, H, W) to (B, 1, H, W); one channel is its own luma."""
+    """Return Y of R, G, B images, (B, 3, H, W) to (B, 1, H, W); (B, 1, H, W) stays as it is."""
     if image.shape[1] == 1:
         return image
     red, green, blue = image.split(1, dim=1)
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 
 
-def chroma(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Cb and Cr of R, G, B images in [0, 1]: each (B, 1, H, W), in [-0.5, 0.5]."""
+def luma_of_array(pixels: Array) -> Array:
+    """Return Y of R, G, B values, (H, W, 3) to (H, W), in their type; (H, W) stays as it is.
+
+    Whole numbers are rounded to the nearest.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    if pixels.dtype.kind == "f":
+        return pixels @ np.array(LUMA, pixels.dtype)
+    return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
+
+
+def rgb_to_ycbcr(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return luma and chroma of R, G, B images, (B, 3, H, W), in [0, 1].
+
+    Returns:
+        Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (B, 1, H, W).
+    """
     y = luma(image)
-    return (image[:, 2:] - y) / CB_SPAN, (image[:, :1] - y) / CR_SPAN
+    return y, (image[:, 2:] - y) / CB_SPAN, (image[:, :1] - y) / CR_SPAN
 
 
-def join_colour(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
-    """Return the R, G, B images of a luma and its chroma: (B, 3, H, W), not clipped."""
+def ycbcr_to_rgb(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
+    """Return R, G, B images, (B, 3, H, W), of planes of (B, 1, H, W); they are not clipped."""
     red = y + CR_SPAN * cr
     blue = y + CB_SPAN * cb
     green = (y - LUMA[0] * red - LUMA[2] * blue) / LUMA[1]
     return torch.cat([red, green, blue], dim=1)
 
 
-def recolour(fused: Tensor, colour_sources: Sequence[Tensor]) -> Tensor:
-    """Return the fused luma with the colour of its sources, (B, 3, H, W), not clipped.
+def recolor(fused: Tensor, color_sources: Sequence[Tensor]) -> Tensor:
+    """Return the fused luma with the color of its sources, (B, 3, H, W), not clipped.
 
-    One source's chroma is kept as it is. That of several is averaged per pixel, each weighted by
-    its distance from neutral (DeepFuse, Sec. 3.3: with tau = 128 of 0-255), and is neutral where
-    all of them are.
+    The chroma of a single source is kept as it is. The chroma of several sources is averaged per
+    pixel, each weighted by its distance from neutral (DeepFuse, Sec. 3.3: with tau = 128 of
+    0-255). Where all sources are neutral, so is the result.
 
     Args:
         fused: Fused luma, (B, 1, H, W).
-        colour_sources: R, G, B images in [0, 1], each (B, 3, H, W), at least one.
+        color_sources: R, G, B images in [0, 1], each (B, 3, H, W), at least one.
     """
-    if len(colour_sources) == 1:
-        return colour_sources[0] + (fused - luma(colour_sources[0]))
-    pairs = [chroma(source) for source in colour_sources]
-    cb, cr = (_weighted_chroma(torch.stack(planes)) for planes in zip(*pairs, strict=True))
-    return join_colour(fused, cb, cr)
+    if len(color_sources) == 1:
+        return color_sources[0] + (fused - luma(color_sources[0]))
+    _, *planes = zip(*(rgb_to_ycbcr(source) for source in color_sources), strict=True)
+    cb, cr = (_weighted_chroma(torch.stack(each)) for each in planes)
+    return ycbcr_to_rgb(fused, cb, cr)
 
 
 def _weighted_chroma(planes: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def add_fusion_flags(
         action=BooleanFlag,
         opposite="--gray",
         default=True,
-        help="keep the colour of the sources, or fuse luma only",
+        help="keep the color of the sources, or fuse luma only",
     )
     values.add_argument(
         "--stretch",
@@ -107,15 +107,15 @@ def _add_pair_values(values: argparse._ArgumentGroup) -> None:
         "--ir_color",
         choices=("error", "luma"),
         default="error",
-        help="what to do with a coloured infrared image",
+        help="what to do with a colored infrared image",
     )
     values.add_argument(
         "--resize", choices=("ir", "vis"), help="bring this source to the size of the other one"
     )
 
 
-def filled(folders: Iterable[Path]) -> list[Path]:
-    """Return those of the documented folders into which the user has put files."""
+def non_empty(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders that contain a file."""
     return [f for f in folders if any(path.is_file() for path in f.rglob("*"))]
 
 

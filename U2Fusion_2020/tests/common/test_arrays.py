@@ -17,7 +17,7 @@ class Average(TiledFusion):
     min_side = 16
 
     def __init__(self) -> None:
-        super().__init__(torch.device("cpu"), 1, halo=0)
+        super().__init__(torch.device("cpu"), 1, receptive_radius=0)
         self.calls = 0
 
     def fuse(self, sources: list[np.ndarray]) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.color import LUMA
+from utils.common.color import luma_of_array
 from utils.common.image import Array
 from utils.utils import InputError
 
@@ -27,11 +27,10 @@ def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
         return np.ascontiguousarray(pixels[..., 0])
     if ir_color != "luma":
         raise InputError(
-            f"{path} is a colored infrared image (a false-colour palette?); give the gray one, "
+            f"{path} is a colored infrared image (a false-color palette?); give the gray one, "
             "or take its luma with --ir_color luma"
         )
-    gray = pixels @ np.array(LUMA)
-    return (gray if pixels.dtype == np.float32 else np.rint(gray)).astype(pixels.dtype)
+    return luma_of_array(pixels)
 
 
 def scale_ir(path: Path, pixels: Array, spec: str) -> Array:

@@ -1,10 +1,11 @@
 # From common_code/base/utils/common/tile.py; edit it there, then tools/sync.py.
-"""Cut images into overlapping tiles whose results join without a seam.
+"""Fuse images tile by tile, with the same result as on the whole image.
 
-Each tile is computed with a halo of at least the network's receptive radius, so that every pixel
-that is kept has seen the same neighbourhood as in the whole image. At the image's true border
-there is no halo, and the network's own padding acts as it does on the whole image. Where a network
-pools, tiles and halos are multiples of its stride, so that all tiles pool the same squares.
+A result pixel depends on source pixels up to the network's receptive radius away. Each tile is
+therefore read with a margin of that radius, and only its middle is kept. There is no margin beyond
+the image's true border, where the network's own padding acts as it does on the whole image. If a
+network pools, tiles and margins are multiples of its stride, so that all tiles pool the same
+squares.
 """
 
 import math
@@ -16,19 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.common.color import luma, recolour
+from utils.common.color import luma, recolor
 from utils.common.image import Array, from_unit, to_unit
 from utils.util_device import keep_freed_memory, memory_format
 from utils.utils import InputError
 
 TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; on a CPU small maps are fastest
 
-FusePlanes = Callable[[Tensor], Tensor]
+TileFunction = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Where to read with the halo, and where the kept part lies in image and tile.
+    """Where to read with the receptive_radius, and where the kept part lies in image and tile.
 
     Each is a (rows, columns) pair of slices.
     """
@@ -38,7 +39,9 @@ class Tile:
     keep: tuple[slice, slice]
 
 
-def tiles(height: int, width: int, side: int, halo: int, step: int = 1) -> Iterator[Tile]:
+def tiles(
+    height: int, width: int, side: int, receptive_radius: int, step: int = 1
+) -> Iterator[Tile]:
     """Yield tiles that cover an image exactly once, row by row.
 
     The image is divided evenly: no tile is much smaller than the others.
@@ -48,35 +51,37 @@ def tiles(height: int, width: int, side: int, halo: int, step: int = 1) -> Itera
         width: Of the image, pixels.
         side: Of the kept rectangles, at most, pixels; a multiple of `step`. 0 takes the whole
             image at once.
-        halo: Pixels read around a kept rectangle, at least the receptive radius.
+        receptive_radius: Margin that is read around a kept rectangle, in pixels.
         step: Tiles begin at multiples of it.
     """
-    for rows in _spans(height, side, halo, step):
-        for columns in _spans(width, side, halo, step):
+    for rows in _spans(height, side, receptive_radius, step):
+        for columns in _spans(width, side, receptive_radius, step):
             yield Tile(*zip(rows, columns, strict=True))
 
 
-def _spans(length: int, side: int, halo: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
+def _spans(
+    length: int, side: int, receptive_radius: int, step: int
+) -> Iterator[tuple[slice, slice, slice]]:
     count = math.ceil(length / side) if side else 1
     side = _round_up(math.ceil(length / count), step)
     for start in range(0, length, side):
         stop = min(start + side, length)
-        low, high = max(0, start - halo), min(length, stop + halo)
+        low, high = max(0, start - receptive_radius), min(length, stop + receptive_radius)
         yield slice(low, high), slice(start, stop), slice(start - low, stop - low)
 
 
 class TiledFusion(ABC):
     """Fuse registered images of any size within the memory of one tile.
 
-    A method gives its network in `fuse_planes`; if that needs something of the whole image, it is
-    gathered in `fuser`.
+    A method fuses one tile in `fuse_planes`. If that needs statistics of the whole image, it
+    overrides `tile_function`, which gathers them.
 
     Args:
         device: Where to compute.
         channels: 1 if the network takes luma, 3 if R, G and B.
-        halo: Receptive radius in pixels.
+        receptive_radius: Of fusing two sources, in pixels.
         tile: Side of a tile in pixels, 0 for whole images, None for `default_tile` of the device.
-        color: Give the result the colour of its sources; otherwise only luma is fused.
+        color: Give the result the color of its sources; otherwise only luma is fused.
         stretch: `none` clips the result to [0, 1]; `minmax` maps its least and greatest value
             to 0 and 1, and `max` maps 0 and its greatest value to 0 and 1. The authors' programs
             did one or the other when they saved.
@@ -90,7 +95,7 @@ class TiledFusion(ABC):
         self,
         device: torch.device,
         channels: int,
-        halo: int,
+        receptive_radius: int,
         tile: int | None = None,
         color: bool = True,
         stretch: str = "none",
@@ -98,7 +103,7 @@ class TiledFusion(ABC):
         keep_freed_memory()
         self.device = device
         self.channels = channels
-        self.halo = _round_up(halo, self.stride)
+        self.receptive_radius = _round_up(receptive_radius, self.stride)
         side = self.default_tile[device.type] if tile is None else tile
         self.tile = max(_round_up(side, self.stride), self.min_side) if side else 0
         self.color = color
@@ -108,8 +113,11 @@ class TiledFusion(ABC):
     def fuse_planes(self, planes: Tensor) -> Tensor:
         """Fuse a tile: (N, C, H, W) in [0, 1] to (1, C, H, W), neither clipped nor stretched."""
 
-    def fuser(self, sources: Sequence[Array]) -> FusePlanes:
-        """Return what fuses the tiles of these sources: `fuse_planes`, unless overridden."""
+    def tile_function(self, sources: Sequence[Array]) -> TileFunction:
+        """Return the function that fuses one tile of these sources, `fuse_planes` by default.
+
+        Override it if tiles need statistics of the whole image.
+        """
         return self.fuse_planes
 
     @torch.inference_mode()
@@ -138,27 +146,29 @@ class TiledFusion(ABC):
             below, right = (max(0, self.min_side - side) for side in (height, width))
             mirrored = [_mirror(source, below, right) for source in sources]
             return TiledFusion.fuse(self, mirrored)[:height, :width]  # not what overrides it, twice
-        fuse_planes = self.fuser(sources)
+        fuse_planes = self.tile_function(sources)
         low, high = 0.0, 1.0
         if self.stretch != "none":
             low, high = self._bounds(sources, fuse_planes)
-        in_colour = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
-        result = np.empty((height, width, 3) if in_colour else (height, width), sources[0].dtype)
+        in_color = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
+        result = np.empty((height, width, 3) if in_color else (height, width), sources[0].dtype)
         for tile, images in self.source_tiles(sources):
             fused = fuse_planes(self.planes(images))
-            pixels = self._finish((fused - low) / (high - low), images, in_colour)
+            pixels = self._finish((fused - low) / (high - low), images, in_color)
             kept = pixels[0].permute(1, 2, 0).cpu().numpy()[tile.keep]
-            result[tile.write] = from_unit(kept if in_colour else kept[..., 0], result.dtype)
+            result[tile.write] = from_unit(kept if in_color else kept[..., 0], result.dtype)
         return result
 
-    def reach(self, count: int) -> int:
-        """Return how far the fusion of `count` sources sees, pixels: by default the halo."""
-        return self.halo
+    def receptive_radius_of(self, count: int) -> int:
+        """Return the receptive radius of fusing `count` sources, in pixels."""
+        return self.receptive_radius
 
     def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
         """Yield each tile and its sources, (1, 1 or 3, h, w) in [0, 1]."""
         height, width = sources[0].shape[:2]
-        for tile in tiles(height, width, self.tile, self.reach(len(sources)), self.stride):
+        for tile in tiles(
+            height, width, self.tile, self.receptive_radius_of(len(sources)), self.stride
+        ):
             yield tile, [self._tensor(source[tile.read]) for source in sources]
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:
@@ -173,7 +183,7 @@ class TiledFusion(ABC):
         image = torch.from_numpy(to_unit(pixels)).to(self.device)
         return image[None, None] if image.ndim == 2 else image.permute(2, 0, 1)[None]
 
-    def _bounds(self, sources: Sequence[Array], fuse_planes: FusePlanes) -> tuple[float, float]:
+    def _bounds(self, sources: Sequence[Array], fuse_planes: TileFunction) -> tuple[float, float]:
         """Return the values of the fused image that become 0 and 1.
 
         They are 0 and 1 themselves where nothing can be stretched: of a uniform image for
@@ -187,12 +197,12 @@ class TiledFusion(ABC):
         low = 0.0 if self.stretch == "max" else low
         return (low, high) if low < high else (0.0, 1.0)
 
-    def _finish(self, fused: Tensor, images: Sequence[Tensor], in_colour: bool) -> Tensor:
-        """Return the tile's result, (1, 3 or 1, h, w), in the colour that is wanted."""
-        if not in_colour:
+    def _finish(self, fused: Tensor, images: Sequence[Tensor], in_color: bool) -> Tensor:
+        """Return the tile's result, (1, 3 or 1, h, w), in the color that is wanted."""
+        if not in_color:
             return luma(fused)
-        colour_sources = [image for image in images if image.shape[1] == 3]
-        return recolour(fused, colour_sources) if self.channels == 1 else fused
+        color_sources = [image for image in images if image.shape[1] == 3]
+        return recolor(fused, color_sources) if self.channels == 1 else fused
 
 
 def _round_up(length: int, stride: int) -> int:
