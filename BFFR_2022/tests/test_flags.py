@@ -25,8 +25,8 @@ def test_defaults_are_the_paper_s() -> None:
     ("words", "name", "value"),
     [
         ("--image_path a b", "data_root", [Path("a"), Path("b")]),
-        ("--data-root a", "data_root", [Path("a")]),
-        ("--crop-size 96 128", "crop_size", [96, 128]),
+        ("--data_root a", "data_root", [Path("a")]),
+        ("--crop_size 96 128", "crop_size", [96, 128]),
         ("--drop_class person bike", "drop_class", ["person", "bike"]),
         ("--normalize False", "normalize", False),
         ("--no-normalize", "normalize", False),

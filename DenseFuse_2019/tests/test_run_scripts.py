@@ -67,7 +67,7 @@ def test_the_images_command_runs_in_the_folder_alone(tmp_path: Path) -> None:
 
 def test_one_call_trains_and_draws(tmp_path: Path, method: Path) -> None:
     """From another folder, with a path relative to that one."""
-    done = call("bash", method / "run_scripts/test.sh", *SMALL, "--image-path=photos", cwd=tmp_path)
+    done = call("bash", method / "run_scripts/test.sh", *SMALL, "--image_path=photos", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (run,) = runs_of(method)
     assert len(scalars(run, "loss/train")) == 2

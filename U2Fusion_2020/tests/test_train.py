@@ -46,7 +46,7 @@ def test_documented_output_and_files(tmp_path: Path, pairs: Path) -> None:
     method = copy_method(tmp_path / "a method")
     script = str(method / "scripts" / "run_train.py")
     flags = (*quick(), "--num_epochs", 2, "--device", "cpu", "--threads", 1)
-    done = run_script(script, "--image-path", "pairs", *flags, cwd=tmp_path)
+    done = run_script(script, "--image_path", "pairs", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
     rule = "==================hyper-parameters=================="

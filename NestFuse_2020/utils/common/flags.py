@@ -2,14 +2,13 @@
 """Command lines: a parser and kinds of flags."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Show the defaults that there are."""
+    """Add "(default: ...)" to the help of a flag unless its default is None."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default is None:
@@ -21,39 +20,53 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser that shows defaults and takes `--a-b` for `--a_b`."""
+    """A parser that shows defaults in its help and knows its groups of flags.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **kwargs)
+    Attributes:
+        groups: What `add_flag_group` returned, in this order.
+    """
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse as argparse does; hyphens in a flag's name may stand for underscores."""
-        argv = [self._canonical(word) for word in (sys.argv[1:] if args is None else args)]
-        return super().parse_known_args(argv, namespace)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
+        self.groups: list[FlagGroup] = []
 
-    def _canonical(self, word: str) -> str:
-        name, equals, value = word.partition("=")
-        known = {option.replace("-", "_"): option for option in self._option_string_actions}
-        use = name.startswith("--") and name not in self._option_string_actions
-        renamed = known.get(name.replace("-", "_"), name)
-        return (renamed if use else name) + equals + value
+    def add_flag_group(self, title: str) -> "FlagGroup":
+        """Return a new group of flags, with a heading of its own in the help."""
+        self.groups.append(FlagGroup(self, title))
+        return self.groups[-1]
+
+
+class FlagGroup:
+    """Flags under one heading.
+
+    Attributes:
+        title: The heading.
+        names: Of the parsed values of its flags.
+    """
+
+    def __init__(self, parser: argparse.ArgumentParser, title: str) -> None:
+        self.title = title
+        self.names: list[str] = []
+        self._group = parser.add_argument_group(title)
+
+    def add_argument(self, *names: str, **options: Any) -> None:
+        """Add a flag as `ArgumentParser.add_argument` does."""
+        self.names.append(self._group.add_argument(*names, **options).dest)
 
 
 class BooleanFlag(argparse.Action):
-    """A switch that means what it says: `--x`, `--no-x`, `--x True`, `--x False`.
+    """A switch: `--x` and `--x True` turn it on, `--no-x` and `--x False` turn it off.
 
-    `opposite` names a flag that says the contrary, as `--gray` does of `--color`.
+    `opposite` is another flag that turns it off, as `--gray` does for `--color`.
     """
 
     def __init__(
-        self, option_strings: Sequence[str], dest: str, opposite: str | None = None, **kwargs: Any
+        self, option_strings: Sequence[str], dest: str, opposite: str | None = None, **options: Any
     ) -> None:
-        self.contrary = {f"--no-{name[2:]}" for name in option_strings}
-        names = [*option_strings, *sorted(self.contrary), *([opposite] if opposite else [])]
-        self.contrary |= {opposite} if opposite else set()
-        super().__init__(names, dest, nargs="?", metavar="BOOL", **kwargs)
+        self.turns_off = [f"--no-{name[2:]}" for name in option_strings]
+        self.turns_off += [opposite] if opposite else []
+        names = [*option_strings, *self.turns_off]
+        super().__init__(names, dest, nargs="?", metavar="BOOL", **options)
 
     def __call__(  # noqa: D102
         self,
@@ -62,12 +75,10 @@ class BooleanFlag(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        words = {None: True, "true": True, "false": False}
-        value = words.get(values.lower() if isinstance(values, str) else values)
-        no = str(option_string).startswith("--no-")
-        if value is None or (no and values is not None):
+        words = {None: True, "True": True, "False": False}
+        if values not in words or (values and str(option_string).startswith("--no-")):
             parser.error(f"{option_string} {values}: say {self.option_strings[0]} True or False")
-        setattr(namespace, self.dest, value != (option_string in self.contrary))
+        setattr(namespace, self.dest, words[values] != (option_string in self.turns_off))
 
 
 class TypedInt(argparse.Action):
