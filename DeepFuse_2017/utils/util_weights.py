@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.DeepFuse import DeepFuse
-from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -44,7 +44,7 @@ def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     tensors, form = _find_tensors(state, path)
     own = model.state_dict()
     if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
-        raise InputError(f"{path} is not DeepFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not DeepFuse's: {summary_of(state)}")
     copy_weights(own, tensors, path)
     return form
 
@@ -56,7 +56,7 @@ def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tenso
     if "conv1.0.weight" in tensors:
         return tensors, OURS
     if "layer1.layer.1.running_mean" not in tensors:
-        raise InputError(f"{path} is not DeepFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not DeepFuse's: {summary_of(state)}")
     folded: dict[str, Tensor] = {}
     for number, layer in enumerate(DESCRIBED_LAYERS, start=1):
         try:
@@ -64,7 +64,7 @@ def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tenso
         except KeyError as error:
             raise InputError(f"{path} is not DeepFuse's: it lacks {error}") from error
         except (IndexError, RuntimeError, TypeError) as error:  # of shapes or types that do not fit
-            raise InputError(f"{path} is not DeepFuse's: {_summary(state)}") from error
+            raise InputError(f"{path} is not DeepFuse's: {summary_of(state)}") from error
         folded |= {f"conv{number}.0.weight": weight, f"conv{number}.0.bias": bias}
     return folded, DESCRIBED
 
@@ -79,8 +79,3 @@ def _folded(tensors: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
         raise TypeError("weights are floating-point numbers")
     weight = tensors[f"{conv}.weight"] * factor[:, None, None, None]
     return weight, centred * factor + tensors[f"{norm}.bias"]
-
-
-def _summary(state: Mapping[str, Any]) -> str:
-    names = ", ".join(list(state)[:3])
-    return f"it holds {len(state)} entries ({names}, ...)"

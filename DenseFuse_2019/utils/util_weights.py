@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from models.DenseFuse import DenseFuse
-from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -34,7 +34,7 @@ def load_model(path: Path) -> tuple[DenseFuse, str]:
     first = next(iter(tensors.values()), None)
     channels = first.shape[1] if first is not None and first.ndim == 4 else 0
     if channels not in (1, 3):
-        raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not DenseFuse's: {summary_of(state)}")
     model = DenseFuse(channels, output_relu=form == AUTHORS)
     load_into(model, state, path)
     return model.eval(), form
@@ -60,7 +60,7 @@ def load_into(model: DenseFuse, state: Mapping[str, Any], path: Path) -> str:
             f"--rgb_mode {'luma' if has == 'gray' else 'channels'}, or give other weights"
         )
     if found != wanted:
-        raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not DenseFuse's: {summary_of(state)}")
     copy_weights(own, dict(zip(own, tensors.values(), strict=True)), path)
     for name, target in own.items():
         if form == AUTHORS and name.endswith("bias"):
@@ -83,9 +83,4 @@ def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tenso
         return tensors, AUTHORS
     if "encoder.conv.conv2d.weight" in tensors:
         return tensors, DESCRIBED
-    raise InputError(f"{path} is not DenseFuse's: {_summary(state)}")
-
-
-def _summary(state: Mapping[str, Any]) -> str:
-    names = ", ".join(list(state)[:3])
-    return f"it holds {len(state)} entries ({names}, ...)"
+    raise InputError(f"{path} is not DenseFuse's: {summary_of(state)}")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.NestFuse_2020 import NestFuse
-from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -38,7 +38,7 @@ def load_model(path: Path) -> tuple[NestFuse, str]:
     tensors, form = _find_tensors(state, path)
     stem = tensors.get("encoder.conv.0.weight")
     if stem is None or stem.ndim != 4 or stem.shape[1] not in (1, 3):
-        raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not NestFuse's: {summary_of(state)}")
     model = NestFuse(
         stem.shape[1],
         deep_supervision="decoder.outputs.2.0.weight" in tensors,
@@ -64,7 +64,7 @@ def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> str:
         if {name: tuple(value.shape) for name, value in other.state_dict().items()} == shapes:
             _check_same_kind(_kind(other), _kind(model), path)
     if shapes != {name: tuple(value.shape) for name, value in own.items()}:
-        raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+        raise InputError(f"{path} is not NestFuse's: {summary_of(state)}")
     copy_weights(own, tensors, path)
     for name, target in own.items():
         if form == AUTHORS and name.endswith("bias"):
@@ -98,7 +98,7 @@ def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tenso
         return from_authors(tensors), AUTHORS
     if "encoder.conv.0.weight" in tensors:
         return tensors, OURS
-    raise InputError(f"{path} is not NestFuse's: {_summary(state)}")
+    raise InputError(f"{path} is not NestFuse's: {summary_of(state)}")
 
 
 def _kind(model: NestFuse) -> dict[str, str]:
@@ -122,8 +122,3 @@ def _check_same_kind(found: Mapping[str, str], wanted: Mapping[str, str], path: 
             f"{path} holds a {' '.join(has)} network and {' '.join(asked)} is asked: train with "
             f"{flags}, or give other weights"
         )
-
-
-def _summary(state: Mapping[str, Any]) -> str:
-    names = ", ".join(list(state)[:3])
-    return f"it holds {len(state)} entries ({names}, ...)"

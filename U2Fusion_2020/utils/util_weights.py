@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.DenseNet import GROWTH, DenseNet
-from utils.common.checkpoint import copy_weights, load_checkpoint, tensors_of
+from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
 OURS = "this repository's layout"
@@ -55,8 +55,7 @@ def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
     except (KeyError, RuntimeError):
         fits = False
     if not fits:
-        names = ", ".join(list(state)[:3])
-        raise InputError(f"{path} is not U2Fusion's: it holds {len(state)} entries ({names}, ...)")
+        raise InputError(f"{path} is not U2Fusion's: {summary_of(state)}")
     copy_weights(own, tensors, path)
     return form
 

@@ -141,6 +141,12 @@ def tensors_of(state: Mapping[Any, Any]) -> dict[str, Tensor]:
     return {n: v for n, v in state.items() if isinstance(n, str) and isinstance(v, Tensor)}
 
 
+def summary_of(state: Mapping[str, Any]) -> str:
+    """Return how many entries a checkpoint has and the names of the first three, for messages."""
+    names = ", ".join(list(state)[:3])
+    return f"it holds {len(state)} entries ({names}, ...)"
+
+
 def copy_weights(
     target: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path | str
 ) -> None:
