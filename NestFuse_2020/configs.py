@@ -9,7 +9,6 @@ from utils.common.training_flags import add_training_flags
 from utils.util_dataset import add_photo_flags
 
 DEMO_PHOTOS = HERE.parent / "common_data" / "demo" / "ir_vis" / "vis"
-VARIANTS = ("authors", "described")
 
 
 def build_parser() -> FlagParser:
@@ -23,12 +22,6 @@ def build_parser() -> FlagParser:
         action=BooleanFlag,
         default=False,
         help="average the losses of three outputs, as the authors' code can; the paper did not",
-    )
-    network.add_argument(
-        "--variant",
-        choices=VARIANTS,
-        default="authors",
-        help="3x3 then 1x1 in each block, or 3x3 twice with 16 channels between",
     )
     training = parser.add_argument_group("training")
     add_training_flags(training, batch_size=4, num_epochs=10, lr=1e-4, where="Sec. IV-A")

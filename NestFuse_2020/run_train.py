@@ -11,6 +11,7 @@ from models.NestFuse_2020 import NestFuse
 from utils import HERE
 from utils.common.run import prepare_training, run_training
 from utils.util_dataset import split_photos
+from utils.util_fast import use_fast_joins
 from utils.util_loss import check_crop_size, reconstruction_loss
 from utils.util_train import Training
 from utils.util_weights import load_into
@@ -35,10 +36,10 @@ def build_training(args: argparse.Namespace, accelerator: Accelerator) -> Traini
         args,
         accelerator,
         split_photos(args),
-        NestFuse(channels, args.deepsupervision, args.variant == "described"),
+        use_fast_joins(NestFuse(channels, args.deepsupervision)),
         compute_losses,
         make_pictures,
-        about={"method": "NestFuse_2020", "channels": str(channels), "variant": args.variant},
+        about={"method": "NestFuse_2020", "channels": str(channels)},
     )
 
 

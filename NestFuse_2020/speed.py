@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models.fusion_strategy import RANGE
-from models.NestFuse_2020 import ConvBlock, Decoder, Encoder, NestFuse
+from models.NestFuse_2020 import Decoder, Encoder, NestFuse
 from utils.common.speed import (
     Case,
     batches,
@@ -24,6 +24,7 @@ from utils.common.speed import (
 )
 from utils.util_dataset import PhotoDataset
 from utils.util_device import keep_freed_memory, memory_format, resolve_device
+from utils.util_fast import use_fast_joins
 from utils.util_fusion import ImageFusion
 from utils.util_loss import pixel_loss, reconstruction_loss
 from utils.util_train import build_accelerator
@@ -38,22 +39,13 @@ ABOUT = {
 STEPS = {"train": 1, "fuse": 1}  # a round
 
 
-class PlainDecoder(Decoder):
-    """The decoder as it is drawn: maps are doubled and joined, then convolved."""
-
-    def join(self, block: ConvBlock, *row: Tensor, below: Tensor) -> Tensor:
-        """Return a block's output, see `Decoder.join`."""
-        up = F.interpolate(below, scale_factor=2, mode="nearest")
-        missing = [row[0].shape[i] - up.shape[i] for i in (3, 2)]  # columns, rows: 0 or 1
-        up = F.pad(up, (0, missing[0], 0, missing[1]), mode="reflect")
-        return block(torch.cat([*row, up], dim=1))
-
-
 def our_cases(args: argparse.Namespace, files: list[Path]) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
     accelerator = build_accelerator(resolve_device(args.device), args.precision, seed=0)
-    model = NestFuse(deep_supervision=True).to(memory_format=memory_format(accelerator.device))
+    model = use_fast_joins(NestFuse(deep_supervision=True)).to(
+        memory_format=memory_format(accelerator.device)
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     loader = DataLoader(
         PhotoDataset(files, size=SIDE),
@@ -82,7 +74,6 @@ def plain_cases(args: argparse.Namespace, files: list[Path]) -> Mapping[str, Cas
     """Return the same steps plainly: NCHW, doubled maps, 2-D SSIM windows, whole images."""
     device = resolve_device(args.device)
     model = NestFuse(deep_supervision=True)
-    model.decoder = PlainDecoder(deep_supervision=True)
     model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     endless = batches(DataLoader(PhotoDataset(files, size=SIDE), BATCH))
@@ -99,7 +90,7 @@ def plain_cases(args: argparse.Namespace, files: list[Path]) -> Mapping[str, Cas
         loss.item()
 
     pair = make_pair()
-    encoder, decoder = Encoder().to(device), PlainDecoder().to(device)
+    encoder, decoder = Encoder().to(device), Decoder().to(device)
 
     def attend(first: Tensor, second: Tensor) -> Tensor:
         both = torch.stack([first, second])

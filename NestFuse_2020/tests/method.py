@@ -14,7 +14,6 @@ INTERRUPTED = ("--crop_size", 24, "--ssim", "ssim")  # trains long enough to be 
 TRAIN_FLAGS = {  # each with its words and their meaning
     "ssim": ("ssim", "ssim"),
     "deepsupervision": ("True", True),
-    "variant": ("described", "described"),
 }
 FUSION_FLAGS = {
     "spatial": ("sum", "sum"),
@@ -30,13 +29,13 @@ def build(channels: int = 1) -> NestFuse:
     return NestFuse(channels)
 
 
-def near_identity(channels: int, noise: float = 0.1, described: bool = False) -> NestFuse:
+def near_identity(channels: int, noise: float = 0.1) -> NestFuse:
     """Return a network that nearly reproduces its input, through all of its weights.
 
     The first channels of every layer are handed on, at all scales, and noise is added whose
     effect does not grow with the number of inputs.
     """
-    model = NestFuse(channels, described=described)
+    model = NestFuse(channels)
     generator = torch.Generator().manual_seed(channels)
     with torch.no_grad():
         for value in model.parameters():

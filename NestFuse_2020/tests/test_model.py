@@ -1,4 +1,4 @@
-"""The network is the official one: size, shapes, reach, outputs and last layer."""
+"""The network is the official one: size, shapes, receptive radius, outputs and last layer."""
 
 from pathlib import Path
 
@@ -8,8 +8,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 import run_train
-from models.NestFuse_2020 import WIDTHS, NestFuse
-from speed import PlainDecoder
+from models.NestFuse_2020 import WIDTHS, NestFuse, double
 from tests.conftest import Call
 from tests.helpers import put_photos, runs_of, scalars
 from tests.method import SMALL
@@ -20,19 +19,18 @@ from utils.util_weights import from_authors, load_model
 
 
 @pytest.mark.parametrize(
-    ("channels", "described", "parameters"),
-    [(1, False, 2_732_761), (3, False, 2_732_923), (1, True, 465_121)],
+    ("channels", "parameters"),
+    [(1, 2_732_761), (3, 2_732_923)],
 )
-def test_parameter_count(channels: int, described: bool, parameters: int) -> None:
-    model = NestFuse(channels, described=described)
+def test_parameter_count(channels: int, parameters: int) -> None:
+    model = NestFuse(channels)
     assert sum(p.numel() for p in model.parameters()) == parameters
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("described", [False, True])
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (33, 47), (22, 40)])
-def test_shapes_at_any_size(channels: int, described: bool, size: tuple[int, int]) -> None:
-    model = NestFuse(channels, described=described)
+def test_shapes_at_any_size(channels: int, size: tuple[int, int]) -> None:
+    model = NestFuse(channels)
     image = torch.rand(2, channels, *size)
     features = model.encoder(image)
     expected = [(2, width, size[0] >> n, size[1] >> n) for n, width in enumerate(WIDTHS)]
@@ -86,13 +84,9 @@ def test_every_block_sees_its_whole_row_and_the_scale_below() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("described", [False, True])
-@pytest.mark.parametrize("size", [(16, 16), (23, 38), (31, 29), (50, 33)])
-def test_decoder_equals_doubled_and_joined_maps(described: bool, size: tuple[int, int]) -> None:
-    model, plain = NestFuse(described=described), PlainDecoder(described=described)
-    plain.load_state_dict(model.decoder.state_dict())
-    features = model.encoder(torch.rand(2, 1, *size))
-    torch.testing.assert_close(model.decoder(features), plain(features), atol=1e-5, rtol=1e-5)
+def test_doubling_repeats_values_and_the_last_row_and_column() -> None:
+    found = double(torch.tensor([[[[1.0, 2.0]]]]), like=torch.empty(1, 1, 3, 5))
+    assert found.tolist() == [[[[1, 1, 2, 2, 2]] * 3]]
 
 
 @torch.no_grad()
@@ -112,22 +106,20 @@ def test_relu_on_the_last_layer_on_request() -> None:
     assert (model(torch.rand(1, 1, 16, 16))[0] == 0).all()
 
 
-@pytest.mark.parametrize(("described", "radius"), [(False, 29), (True, 53)])
 @torch.no_grad()
-def test_receptive_radius_is_what_a_pixel_reaches(described: bool, radius: int) -> None:
-    model = NestFuse(described=described).double()
+def test_receptive_radius_is_what_a_pixel_reaches() -> None:
+    model = NestFuse().double()
     for value in model.parameters():
         value.abs_()  # no ReLU closes and nothing cancels
-    assert model.receptive_radius == radius
     image = torch.rand(1, 1, 16, 128, dtype=torch.float64)
     [plain] = model(image)
-    reach = []
+    distances = []
     for column in range(60, 68):  # every place in a square of the coarsest scale
         bright = image.clone()
         bright[..., 8, column] = 1000  # every pooling takes it
         changed = (model(bright)[0] != plain).any(dim=2).flatten().nonzero()
-        reach += [int(changed.max()) - column, column - int(changed.min())]
-    assert max(reach) == radius
+        distances += [int(changed.max()) - column, column - int(changed.min())]
+    assert max(distances) == model.receptive_radius
 
 
 def test_three_outputs_of_which_the_last_is_the_finest() -> None:
@@ -160,10 +152,9 @@ def test_loss_is_the_average_of_the_outputs(tmp_path: Path) -> None:
     assert list(found) == ["loss", "pixel_loss", "ssim_loss"]
 
 
-@pytest.mark.parametrize("variant", ["authors", "described"])
-def test_deep_supervision_trains_and_fuses(tmp_path: Path, train: Call, variant: str) -> None:
+def test_deep_supervision_trains_and_fuses(tmp_path: Path, train: Call) -> None:
     photos = put_photos(tmp_path / "photos", 4)
-    flags = ("--deepsupervision", "--variant", variant, "--num_epochs", 2, "--lr", 1e-4)
+    flags = ("--deepsupervision", "--num_epochs", 2, "--lr", 1e-4)
     assert train("--image_path", photos, *SMALL, *flags).status == 0
     [run] = runs_of(tmp_path)
     losses = scalars(run, "loss/train")
@@ -171,7 +162,6 @@ def test_deep_supervision_trains_and_fuses(tmp_path: Path, train: Call, variant:
     best = run / "checkpoints" / "best.safetensors"
     model, _ = load_model(best)
     assert len(model.decoder.outputs) == 3
-    assert model.described == (variant == "described")
     fusion = ImageFusion(best, device="cpu")
     image = torch.rand(1, 1, 16, 16)
     with torch.inference_mode():
@@ -182,7 +172,6 @@ def test_deep_supervision_trains_and_fuses(tmp_path: Path, train: Call, variant:
 def test_the_papers_loss_by_default(tmp_path: Path, train: Call) -> None:
     photos = put_photos(tmp_path / "photos", 1)
     flags = ("--image_path", photos, "--num_epochs", 1, "--val_fraction", 0)
-    flags += ("--variant", "described")  # the faster one
     outcome = train(*flags, "--crop_size", 160)
     assert outcome.status == 1
     assert "--crop_size 160: --ssim ms_ssim needs 161" in outcome.err

@@ -13,7 +13,7 @@ from tests.helpers import get, picture, put_pair
 from tests.method import near_identity
 from tests.restatement import DEEP, PLAIN, decode, encode, parameter_shapes, random_state
 from utils.util_fusion import ImageFusion
-from utils.util_weights import AUTHORS, OURS, from_authors, load_into, load_model
+from utils.util_weights import Form, from_authors, load_into, load_model
 from utils.utils import InputError
 
 
@@ -49,7 +49,7 @@ def test_authors_files_load_and_compute_the_same(
     state = random_state(heads, channels)
     torch.save(state, tmp_path / "theirs.model")
     model, form = load_model(tmp_path / "theirs.model")
-    assert form == AUTHORS
+    assert form is Form.AUTHORS
     image = torch.rand(2, channels, 21, 34, generator=torch.Generator().manual_seed(0))
     found, expected = model(image), decode(state, encode(state, 255 * image))
     assert len(found) == len(expected) == len(heads)
@@ -70,32 +70,31 @@ def test_authors_files_fuse(tmp_path: Path, fuse: Call, heads: tuple[str, ...]) 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize(
-    ("form", "described", "wrap"),
+    ("form", "wrap"),
     [
-        (OURS, False, lambda m: m.state_dict()),
-        (OURS, True, lambda m: {"model": m.state_dict(), "optimizer": {}, "next_epoch": 3}),
-        (AUTHORS, False, in_authors_layout),
-        (AUTHORS, False, lambda m: {"model": in_authors_layout(m), "epoch": 3}),
+        (Form.OURS, lambda m: m.state_dict()),
+        (Form.OURS, lambda m: {"model": m.state_dict(), "optimizer": {}, "next_epoch": 3}),
+        (Form.AUTHORS, in_authors_layout),
+        (Form.AUTHORS, lambda m: {"model": in_authors_layout(m), "epoch": 3}),
     ],
 )
 @torch.no_grad()
 def test_every_form_computes_the_same(
-    tmp_path: Path, channels: int, deep: bool, form: str, described: bool, wrap: object
+    tmp_path: Path, channels: int, deep: bool, form: Form, wrap: object
 ) -> None:
-    model = NestFuse(channels, deep, described)
+    model = NestFuse(channels, deep)
     for name, value in model.named_parameters():
         if name.endswith("bias"):
             value.uniform_(-0.1, 0.1)
     torch.save(wrap(model), tmp_path / "a.model")
     loaded, found = load_model(tmp_path / "a.model")
-    assert found == form
+    assert found is form
     assert not loaded.training
-    assert loaded.described == described
     image = torch.rand(1, channels, 18, 21)
     outputs = loaded(image)
     assert len(outputs) == (3 if deep else 1)
     for output, expected in zip(outputs, model(image), strict=True):
-        wanted = expected.relu() if form == AUTHORS else expected
+        wanted = expected.relu() if form is Form.AUTHORS else expected
         torch.testing.assert_close(output, wanted, atol=1e-5, rtol=1e-5)
 
 
@@ -121,15 +120,15 @@ def test_our_names_stay_as_they_are() -> None:
     assert list(from_authors(state)) == list(state)
 
 
-@pytest.mark.parametrize("form", [OURS, AUTHORS])
-def test_the_form_is_printed(tmp_path: Path, fuse: Call, form: str) -> None:
+@pytest.mark.parametrize("form", list(Form))
+def test_the_form_is_printed(tmp_path: Path, fuse: Call, form: Form) -> None:
     ir, vis = put_pair(tmp_path, "a")
     path = tmp_path / "a.model"
     model = near_identity(1)
-    torch.save(model.state_dict() if form == OURS else in_authors_layout(model), path)
+    torch.save(model.state_dict() if form is Form.OURS else in_authors_layout(model), path)
     outcome = fuse("--ir", ir, "--vis", vis, "--weights", path, "--output", tmp_path / "o")
     assert outcome.status == 0
-    assert f"{path} model loaded ({form})." in outcome.out
+    assert f"{path} model loaded ({form.value})." in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -144,7 +143,7 @@ def test_the_form_is_printed(tmp_path: Path, fuse: Call, form: str) -> None:
         {"encoder.conv.0.weight": torch.zeros(16, 1, 3, 3)},
         {"encoder.conv.0.weight": torch.zeros(16, 4, 1, 1)},
         {"encoder.conv.0.weight": "text"},
-        {k: v[:1] for k, v in NestFuse(described=True).state_dict().items()},
+        {k: v[:1] for k, v in NestFuse().state_dict().items()},
         torch.nn.Conv2d(1, 16, 3).state_dict(),
     ],
 )
@@ -159,13 +158,19 @@ def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
 @pytest.mark.parametrize(
     ("settings", "other", "message"),
     [
-        ((1,), (3,), "a gray network and RGB is asked: train with --gray, or give other weights"),
-        ((3,), (1,), "a RGB network and gray is asked: train with --no-gray,"),
-        ((1, True), (1,), "a 3-output network and 1-output is asked: train with --deepsup"),
-        ((1,), (1, True), "a 1-output network and 3-output is asked: train with --no-deepsup"),
-        ((1,), (1, False, True), "a 3x3-then-1x1 network .* asked: train with --variant authors"),
-        ((1, False, True), (1,), "a 3x3-twice network and .* asked: train with --variant describe"),
-        ((1,), (3, True), "a gray 1-output network and RGB 3-output is asked: train with --gray "),
+        (
+            (1,),
+            (3,),
+            "a gray network, but RGB is asked for: train with --gray, or give other weights",
+        ),
+        ((3,), (1,), "a RGB network, but gray is asked for: train with --no-gray,"),
+        ((1, True), (1,), "a 3-output network, but 1-output is asked for: train with --deepsup"),
+        ((1,), (1, True), "a 1-output network, but 3-output is asked for: train with --no-deepsup"),
+        (
+            (1,),
+            (3, True),
+            "a gray 1-output network, but RGB 3-output is asked for: train with --gray ",
+        ),
     ],
 )
 def test_another_kind_of_network_is_named(

@@ -12,6 +12,7 @@ from models.NestFuse_2020 import NestFuse
 from utils.common.image import Array
 from utils.common.tile import TiledFusion, TileFunction
 from utils.util_device import memory_format, resolve_device
+from utils.util_fast import use_fast_joins
 from utils.util_weights import load_model
 from utils.utils import InputError
 
@@ -66,6 +67,7 @@ class ImageFusion(TiledFusion):
             )
         self.weights = weights or WEIGHTS
         self.model, self.form = load_model(self.weights)
+        use_fast_joins(self.model)
         if self.model.channels != MODE_CHANNELS[rgb_mode]:
             has, mode = ("a gray", "luma") if self.model.channels == 1 else ("an RGB", "channels")
             raise InputError(

@@ -6,12 +6,13 @@
   images in 0-255 and have a ReLU after the last layer. Dividing the biases by 255 makes the same
   function of images in [0, 1].
 
-Depth of supervision and variant are read off the tensors.
+The tensors show how many channels and outputs a network has.
 """
 
 import itertools
 import re
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,26 @@ from models.NestFuse_2020 import NestFuse
 from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
-OURS = "this repository's layout"
-AUTHORS = "the authors' layout, 0-255 input, ReLU on the last layer"
 AUTHORS_BLOCK = re.compile(r"DB([1-4])_([0-3])\.denseblock\.([01])\.conv2d\.(weight|bias)")
 AUTHORS_LAYER = re.compile(r"(conv0|conv_out|conv[123])\.conv2d\.(weight|bias)")
 
 
-def load_model(path: Path) -> tuple[NestFuse, str]:
-    """Return the network of a weights file in evaluation mode, and the form it came in.
+class Form(str, Enum):
+    """The form of a weights file; its value is what messages call it."""
+
+    OURS = "this repository's layout"
+    AUTHORS = "the authors' layout, 0-255 input, ReLU on the last layer"
+
+    def __str__(self) -> str:
+        """Return what messages call the form."""
+        return self.value
+
+
+def load_model(path: Path) -> tuple[NestFuse, Form]:
+    """Return the network of a weights file in evaluation mode, and the form of the file.
 
     Raises:
-        InputError: unreadable, or not NestFuse's.
+        InputError: the file is unreadable, or its weights are not NestFuse's.
     """
     state = load_checkpoint(path)
     tensors, form = _find_tensors(state, path)
@@ -42,23 +52,22 @@ def load_model(path: Path) -> tuple[NestFuse, str]:
     model = NestFuse(
         stem.shape[1],
         deep_supervision="decoder.outputs.2.0.weight" in tensors,
-        described=stem.shape[2] == 3,
-        output_relu=form == AUTHORS,
+        output_relu=form is Form.AUTHORS,
     )
     load_into(model, state, path)
     return model.eval(), form
 
 
-def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> str:
+def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> Form:
     """Copy weights in any of the forms into a network and return the form.
 
     Raises:
-        InputError: not NestFuse's, or for another number of channels, outputs or variant.
+        InputError: the weights are not NestFuse's, or for another number of channels or outputs.
     """
     tensors, form = _find_tensors(state, path)
     own = model.state_dict()
     shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-    for settings in itertools.product((1, 3), (False, True), (False, True)):
+    for settings in itertools.product((1, 3), (False, True)):
         with torch.device("meta"):  # shapes alone
             other = NestFuse(*settings)
         if {name: tuple(value.shape) for name, value in other.state_dict().items()} == shapes:
@@ -67,13 +76,13 @@ def load_into(model: NestFuse, state: Mapping[str, Any], path: Path) -> str:
         raise InputError(f"{path} is not NestFuse's: {summary_of(state)}")
     copy_weights(own, tensors, path)
     for name, target in own.items():
-        if form == AUTHORS and name.endswith("bias"):
+        if form is Form.AUTHORS and name.endswith("bias"):
             target /= 255
     return form
 
 
 def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the authors' tensors under our names, values as they are."""
+    """Return the authors' tensors under our names; the values stay as they are."""
     renamed = {}
     for name, value in state.items():
         if block := AUTHORS_BLOCK.fullmatch(name):
@@ -90,35 +99,33 @@ def from_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], str]:
-    """Return the network's tensors under our names, and the form."""
+def _find_tensors(state: Mapping[str, Any], path: Path) -> tuple[dict[str, Tensor], Form]:
+    """Return the network's tensors under our names, and their form."""
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
     tensors = tensors_of(inner)
     if "conv0.conv2d.weight" in tensors:
-        return from_authors(tensors), AUTHORS
+        return from_authors(tensors), Form.AUTHORS
     if "encoder.conv.0.weight" in tensors:
-        return tensors, OURS
+        return tensors, Form.OURS
     raise InputError(f"{path} is not NestFuse's: {summary_of(state)}")
 
 
 def _kind(model: NestFuse) -> dict[str, str]:
-    """Return what a network is, each under the flag of training that makes it so."""
+    """Return the properties of a network, each under the training flag that chooses it."""
     gray, deep = model.channels == 1, len(model.decoder.outputs) > 1
     return {
         "--gray" if gray else "--no-gray": "gray" if gray else "RGB",
         "--deepsupervision" if deep else "--no-deepsupervision": f"{3 if deep else 1}-output",
-        f"--variant {'described' if model.described else 'authors'}": (
-            "3x3-twice" if model.described else "3x3-then-1x1"
-        ),
     }
 
 
 def _check_same_kind(found: Mapping[str, str], wanted: Mapping[str, str], path: Path) -> None:
+    """Refuse a network whose properties, as `_kind` returns them, are not the wanted ones."""
     has = [word for flag, word in found.items() if flag not in wanted]
     asked = [word for flag, word in wanted.items() if flag not in found]
     if has:
         flags = " ".join(flag for flag in found if flag not in wanted)
         raise InputError(
-            f"{path} holds a {' '.join(has)} network and {' '.join(asked)} is asked: train with "
-            f"{flags}, or give other weights"
+            f"{path} holds a {' '.join(has)} network, but {' '.join(asked)} is asked for: train "
+            f"with {flags}, or give other weights"
         )

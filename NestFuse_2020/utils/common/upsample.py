@@ -1,5 +1,5 @@
 # From common_code/nested/utils/common/upsample.py; edit it there, then tools/sync.py.
-"""Convolve maps of the scale below without doubling them first."""
+"""Convolve maps of the next coarser scale as if they had been doubled, without doubling them."""
 
 from collections.abc import Sequence
 
@@ -8,16 +8,17 @@ from torch import Tensor
 
 
 def doubled_conv(x: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
-    """Return the 3x3 convolution of a map that is doubled by nearest neighbour.
+    """Return the 3x3 convolution, with reflect padding, of maps doubled by nearest neighbor.
 
-    Each value of the map appears in 2x2 pixels, so that the kernel's sums over these, 4x4, do at a
-    stride of 2. An odd size repeats the last value once more, which is what reflect padding of the
-    doubled map gives; its reflected border is `x` with the border repeated.
+    Doubling by nearest neighbor and then a 3x3 convolution is a transposed convolution of stride 2
+    with a 4x4 kernel: each of its weights is the sum of the 3x3 weights that fall on one source
+    value. Odd sizes repeat the last row or column. Repeating the border of `x` is the same as
+    reflecting the border of the doubled map.
 
     Args:
-        x: (B, C, h, w).
-        weight: (D, C, 3, 3).
-        size: H and W, 2h or 2h + 1 and 2w or 2w + 1.
+        x: Maps, (B, C, h, w).
+        weight: Kernel, (D, C, 3, 3).
+        size: H and W of the result: 2h or 2h + 1, and 2w or 2w + 1.
 
     Returns:
         (B, D, H, W).
