@@ -4,8 +4,12 @@ Prabhakar, Srikar and Babu, "DeepFuse: A Deep Unsupervised Approach for Exposure
 Extreme Exposure Image Pairs", ICCV 2017, https://arxiv.org/abs/1712.07384. Official code:
 KRamPrabhakar/DeepFuse (inference only, of another network than the paper's).
 
-Departures: reflect padding and LeakyReLU with slope 0.01, which the paper does not state (the
-slope is the official code's); a linear last layer. For N exposures the sum is scaled by 2 / N.
+Departure: padding by reflection and LeakyReLU with slope 0.01, as the paper states neither. The
+slope is the official code's.
+
+Departure: the last layer is linear.
+
+Departure: the network fuses N exposures, not just two; the sum of features is scaled by 2 / N.
 """
 
 from typing import Literal
@@ -37,22 +41,23 @@ class DeepFuse(nn.Module):
     """The network of Fig. 2: 88,961 parameters, luma only.
 
     Args:
-        described: Compute as the described code does, with zero padding, a ReLU after the second
-            layer and a sigmoid after the last; its batch normalisation is part of the weights.
+        original: Compute as the original repository's code does (Cat2eacher/Image-Fusion): zero
+            padding, a ReLU after the second layer and a sigmoid after the last one. Its batch
+            normalization is folded into the weights when they are loaded.
     """
 
     receptive_radius = 12  # pixels: 2 + 3 + 3 + 2 + 2
     min_side = 4  # pixels: reflection by three needs four
 
-    def __init__(self, described: bool = False) -> None:
+    def __init__(self, original: bool = False) -> None:
         super().__init__()
-        padding: Padding = "zeros" if described else "reflect"
+        padding: Padding = "zeros" if original else "reflect"
         leaky = nn.LeakyReLU(SLOPE, inplace=True)
         self.conv1 = ConvLayer(1, 16, 5, padding, leaky)
-        self.conv2 = ConvLayer(16, 32, 7, padding, nn.ReLU(inplace=True) if described else leaky)
+        self.conv2 = ConvLayer(16, 32, 7, padding, nn.ReLU(inplace=True) if original else leaky)
         self.conv3 = ConvLayer(32, 32, 7, padding, leaky)
         self.conv4 = ConvLayer(32, 16, 5, padding, leaky)
-        self.conv5 = ConvLayer(16, 1, 5, padding, nn.Sigmoid() if described else nn.Identity())
+        self.conv5 = ConvLayer(16, 1, 5, padding, nn.Sigmoid() if original else nn.Identity())
 
     def forward(self, exposures: Tensor) -> Tensor:
         """Fuse lumas in [0, 1]: (B, N, H, W) to (B, 1, H, W), not clipped; sides of at least 4."""

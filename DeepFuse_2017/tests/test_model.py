@@ -13,13 +13,13 @@ def test_parameter_count() -> None:
     assert sum(counts) == 88_961
 
 
-@pytest.mark.parametrize("described", [False, True])
+@pytest.mark.parametrize("original", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("size", [(4, 4), (4, 9), (33, 47)])
 def test_output_is_one_image_of_the_same_size(
-    described: bool, count: int, size: tuple[int, int]
+    original: bool, count: int, size: tuple[int, int]
 ) -> None:
-    fused = DeepFuse(described)(torch.rand(3, count, *size))
+    fused = DeepFuse(original)(torch.rand(3, count, *size))
     assert fused.shape == (3, 1, *size)
     assert fused.isfinite().all()
 
@@ -55,9 +55,9 @@ def test_features_are_added() -> None:
     torch.testing.assert_close(model(images), model.conv5(model.conv4(model.conv3(x))))
 
 
-@pytest.mark.parametrize("described", [False, True])
-def test_gradient_reaches_every_parameter(described: bool) -> None:
-    model = DeepFuse(described)
+@pytest.mark.parametrize("original", [False, True])
+def test_gradient_reaches_every_parameter(original: bool) -> None:
+    model = DeepFuse(original)
     model(torch.rand(2, 2, 16, 16)).square().mean().backward()
     for name, value in model.named_parameters():
         assert value.grad is not None, name

@@ -12,7 +12,7 @@ from tests.conftest import Call
 from tests.method import near_identity
 from tests.scenes import exposures, put_scene
 from utils.util_fusion import ImageFusion
-from utils.util_weights import DESCRIBED, OURS, load_into, load_model
+from utils.util_weights import Form, load_into, load_model
 from utils.utils import InputError
 
 LAYERS = {  # name, channels in and out, kernel, activation
@@ -37,8 +37,8 @@ class ConvBlock(nn.Module):
         self.layer = nn.Sequential(conv, norm, act)
 
 
-class Described(nn.ModuleDict):
-    """The described network as it was before its normalisation is folded."""
+class Original(nn.ModuleDict):
+    """The original repository's network, before its batch normalization is folded."""
 
     def __init__(self) -> None:
         super().__init__({name: ConvBlock(*about) for name, about in LAYERS.items()})
@@ -55,12 +55,12 @@ class Described(nn.ModuleDict):
 
 @pytest.mark.parametrize("wrapped", [False, True])
 @torch.no_grad()
-def test_batch_normalisation_is_folded_exactly(tmp_path: Path, wrapped: bool) -> None:
-    reference = Described().eval()
+def test_batch_normalization_is_folded_exactly(tmp_path: Path, wrapped: bool) -> None:
+    reference = Original().eval()
     state = reference.state_dict()
     torch.save({"model": state, "epoch": 3} if wrapped else state, tmp_path / "a.pth")
     model, form = load_model(tmp_path / "a.pth")
-    assert form == DESCRIBED
+    assert form is Form.ORIGINAL
     assert not model.training
     under, over = torch.rand(2, 3, 1, 19, 23)
     expected = reference(under, over)
@@ -81,18 +81,18 @@ def test_our_own_forms(tmp_path: Path, wrap: object) -> None:
     model = near_identity()
     torch.save(wrap(model), tmp_path / "a.pth")
     loaded, form = load_model(tmp_path / "a.pth")
-    assert form == OURS
+    assert form is Form.OURS
     assert not loaded.training
     images = torch.rand(2, 3, 12, 13)
     assert torch.equal(loaded(images), model(images))
 
 
-def test_described_file_fuses(shared: Path, tmp_path: Path, fuse: Call) -> None:
+def test_a_file_of_the_original_repository_fuses(shared: Path, tmp_path: Path, fuse: Call) -> None:
     path = shared / "reference_weights" / "deepfuse_seed_layout_batchnorm.pth"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     fusion = ImageFusion(path, device="cpu")
-    assert fusion.form == DESCRIBED
+    assert fusion.form is Form.ORIGINAL
     fused = fusion.fuse([x / np.float32(255) for x in exposures(0, channels=1)])
     assert np.isfinite(fused).all()
     assert fused.std() > 1e-3
@@ -100,7 +100,7 @@ def test_described_file_fuses(shared: Path, tmp_path: Path, fuse: Call) -> None:
     flags = ("--images", *images, "--weights", path, "--output", tmp_path / "fused.png")
     outcome = fuse(*flags)
     assert outcome.status == 0
-    assert f"{path} model loaded ({DESCRIBED})." in outcome.out
+    assert f"{path} model loaded ({Form.ORIGINAL.value})." in outcome.out
 
 
 def without(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
@@ -120,8 +120,8 @@ def without(state: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor
         {**DeepFuse().state_dict(), "conv6.0.bias": torch.zeros(1)},
         {k: v[:1] for k, v in DeepFuse().state_dict().items()},
         {"layer1.layer.1.running_mean": torch.zeros(16)},
-        without(Described().state_dict(), "layer4.layer.1.weight"),
-        {k: v[:1] if v.ndim else v for k, v in Described().state_dict().items()},
+        without(Original().state_dict(), "layer4.layer.1.weight"),
+        {k: v[:1] if v.ndim else v for k, v in Original().state_dict().items()},
         nn.Conv2d(1, 16, 5).state_dict(),
     ],
 )
@@ -137,8 +137,8 @@ def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
 
 
-def test_odd_shapes_in_the_described_layout_are_named(tmp_path: Path) -> None:
-    state = Described().state_dict()
+def test_odd_shapes_in_the_original_layout_are_named(tmp_path: Path) -> None:
+    state = Original().state_dict()
     state["layer2.layer.1.running_var"] = torch.ones(5)
     torch.save(state, tmp_path / "odd.pth")
     with pytest.raises(InputError, match=r"odd\.pth is not DeepFuse's"):

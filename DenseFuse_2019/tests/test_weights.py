@@ -11,7 +11,7 @@ from tests.conftest import Call
 from tests.helpers import FOLDER, picture, put_pair
 from tests.method import near_identity
 from utils.util_fusion import ImageFusion
-from utils.util_weights import AUTHORS, DESCRIBED, OURS, load_into, load_model
+from utils.util_weights import Form, load_into, load_model
 from utils.utils import InputError
 
 GOLDEN = ("tno_01", "tno_02", "roadscene_FLIR_00006")
@@ -27,8 +27,8 @@ def in_authors_layout(model: DenseFuse) -> dict[str, torch.Tensor]:
     return dict(zip(names, scaled, strict=True))
 
 
-def in_described_layout(model: DenseFuse) -> dict[str, torch.Tensor]:
-    """Return a network under the names of the described checkpoints, for images in [0, 1]."""
+def in_original_layout(model: DenseFuse) -> dict[str, torch.Tensor]:
+    """Return a network under the original repository's names, for images in [0, 1]."""
     names = ["encoder.conv", *(f"encoder.DenseBlock.denseblock.{i}.conv" for i in range(3))]
     names += [f"decoder.decoder.{i}" for i in range(4)]
     keys = [f"{name}.conv2d.{kind}" for name in names for kind in ("weight", "bias")]
@@ -36,7 +36,7 @@ def in_described_layout(model: DenseFuse) -> dict[str, torch.Tensor]:
 
 
 def split(state: dict[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
-    """Return a described state_dict as its two halves, each under the names of its own module."""
+    """Return such a state_dict as its two halves, each under the names of its own module."""
     return {
         f"{half}_state_dict": {
             name.removeprefix(f"{half}."): value
@@ -51,24 +51,24 @@ def split(state: dict[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
 @pytest.mark.parametrize(
     ("form", "wrap"),
     [
-        (OURS, lambda m: m.state_dict()),
-        (OURS, lambda m: {"model": m.state_dict(), "optimizer": {}, "next_epoch": 3}),
-        (AUTHORS, in_authors_layout),
-        (DESCRIBED, lambda m: {"model": in_described_layout(m), "epoch": 3}),
-        (DESCRIBED, lambda m: {**split(in_described_layout(m)), "epoch": 3}),
+        (Form.OURS, lambda m: m.state_dict()),
+        (Form.OURS, lambda m: {"model": m.state_dict(), "optimizer": {}, "next_epoch": 3}),
+        (Form.AUTHORS, in_authors_layout),
+        (Form.ORIGINAL, lambda m: {"model": in_original_layout(m), "epoch": 3}),
+        (Form.ORIGINAL, lambda m: {**split(in_original_layout(m)), "epoch": 3}),
     ],
 )
 @torch.no_grad()
 def test_every_form_computes_the_same(
-    tmp_path: Path, channels: int, form: str, wrap: object
+    tmp_path: Path, channels: int, form: Form, wrap: object
 ) -> None:
     model = near_identity(channels)
     torch.save(wrap(model), tmp_path / "a.model")
     loaded, found = load_model(tmp_path / "a.model")
-    assert found == form
+    assert found is form
     assert not loaded.training
     image = torch.rand(1, channels, 12, 13)
-    expected = model(image).relu() if form == AUTHORS else model(image)
+    expected = model(image).relu() if form is Form.AUTHORS else model(image)
     torch.testing.assert_close(loaded(image), expected, atol=1e-6, rtol=0)
 
 
@@ -77,7 +77,7 @@ def test_authors_outputs_are_met(shared: Path, scene: str) -> None:
     fusion = ImageFusion(
         shared / "reference_weights" / "densefuse_gray_official.pth", device="cpu", tile=0
     )
-    assert fusion.form == AUTHORS
+    assert fusion.form is Form.AUTHORS
     golden = np.load(shared / "golden" / f"{scene}.npz")
     planes = torch.from_numpy(np.stack([golden["vis"], golden["ir"]])).float()[:, None] / 255
     with torch.inference_mode():
@@ -92,23 +92,23 @@ def test_authors_outputs_are_met(shared: Path, scene: str) -> None:
 @pytest.mark.parametrize(
     ("name", "form", "error"),
     [
-        ("densefuse_gray_official", AUTHORS, 0.5),
-        ("densefuse_rgb_official", AUTHORS, 3),
-        ("densefuse_gray_seed_layout", DESCRIBED, 8),
+        ("densefuse_gray_official", Form.AUTHORS, 0.5),
+        ("densefuse_rgb_official", Form.AUTHORS, 3),
+        ("densefuse_gray_seed_layout", Form.ORIGINAL, 8),
     ],
 )
 @torch.no_grad()
-def test_published_files_reconstruct(shared: Path, name: str, form: str, error: float) -> None:
+def test_published_files_reconstruct(shared: Path, name: str, form: Form, error: float) -> None:
     path = shared / "reference_weights" / f"{name}.pth"
     model, found = load_model(path)
-    assert found == form
+    assert found is form
     image = np.load(shared / "golden" / "tno_01.npz")["vis"] / np.float32(255)
     planes = torch.from_numpy(image).expand(1, model.channels, -1, -1)
     assert (model(planes) - planes).abs().mean() * 255 < error
 
 
 @torch.no_grad()
-def test_described_halves_are_the_whole(shared: Path, tmp_path: Path) -> None:
+def test_halves_of_the_original_layout_are_the_whole(shared: Path, tmp_path: Path) -> None:
     path = shared / "reference_weights" / "densefuse_gray_seed_layout.pth"
     state = torch.load(path, weights_only=True)["model"]
     torch.save(split(state), tmp_path / "halves.pth")
@@ -120,9 +120,9 @@ def test_described_halves_are_the_whole(shared: Path, tmp_path: Path) -> None:
 def test_the_form_is_printed(fuse: Call, tmp_path: Path) -> None:
     ir, vis = put_pair(tmp_path, "a")
     forms = {
-        AUTHORS: in_authors_layout(near_identity(1)),
-        DESCRIBED: split(in_described_layout(near_identity(1))),
-        OURS: near_identity(1).state_dict(),
+        Form.AUTHORS: in_authors_layout(near_identity(1)),
+        Form.ORIGINAL: split(in_original_layout(near_identity(1))),
+        Form.OURS: near_identity(1).state_dict(),
     }
     for number, (form, state) in enumerate(forms.items()):
         path = tmp_path / f"{number}.pth"
@@ -161,9 +161,9 @@ def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
 def test_gray_is_told_from_rgb(channels: int) -> None:
     other = DenseFuse(4 - channels)
     before = {name: value.clone() for name, value in other.state_dict().items()}
-    message = "holds a gray network and RGB is asked.*--gray.*--rgb_mode luma"
+    message = "holds a gray network, but RGB is asked for.*--gray.*--rgb_mode luma"
     if channels == 3:
-        message = "holds a RGB network and gray is asked.*--no-gray.*--rgb_mode channels"
+        message = "holds a RGB network, but gray is asked for.*--no-gray.*--rgb_mode channels"
     with pytest.raises(InputError, match=message):
         load_into(other, DenseFuse(channels).state_dict(), Path("w.pth"))
     assert all(torch.equal(before[k], v) for k, v in other.state_dict().items())
@@ -174,7 +174,7 @@ def test_shipped_weights_reconstruct(name: str, channels: int) -> None:
     path = FOLDER / "weights" / f"densefuse_{name}.safetensors"
     mode = "luma" if channels == 1 else "channels"
     fusion = ImageFusion(device="cpu", rgb_mode=mode)
-    assert (fusion.weights, fusion.form, fusion.channels) == (path, OURS, channels)
+    assert (fusion.weights, fusion.form, fusion.channels) == (path, Form.OURS, channels)
     image = picture(0, 64, 64, channels=channels) / np.float32(255)
     error = fusion.fuse([image, image]) - image
     assert 10 * np.log10(1 / np.mean(error**2)) > 35

@@ -13,7 +13,7 @@ from tests.conftest import Call
 from tests.helpers import get, put_pair
 from tests.method import near_identity
 from utils.util_fusion import WEIGHTS, ImageFusion
-from utils.util_weights import OFFICIAL, OFFICIAL_LAYERS, OURS, load_into, load_model
+from utils.util_weights import OFFICIAL_LAYERS, Form, load_into, load_model
 from utils.utils import InputError
 
 OFFICIAL_FILE = "reference_weights/u2fusion_official_tf.npz"
@@ -30,7 +30,7 @@ def official(shared: Path) -> Path:
 def test_authors_output_is_met(official: Path, shared: Path) -> None:
     golden = np.load(shared / "golden" / "tno_01.npz")
     fusion = ImageFusion(official, device="cpu", tile=0)
-    assert fusion.form == OFFICIAL
+    assert fusion.form is Form.OFFICIAL
     fused = fusion.fuse([golden[name].astype(np.float32) / 255 for name in ("vis", "ir")])
     expected = golden["u2fusion_official_vis_ir"].astype(np.float32)
     assert expected.std() > 0.05
@@ -44,7 +44,7 @@ def test_official_file_fuses(official: Path, tmp_path: Path, fuse: Call) -> None
     output = tmp_path / "fused.png"
     outcome = fuse("--ir", ir, "--vis", vis, "--weights", official, "--output", output)
     assert outcome.status == 0
-    assert f"{official} model loaded ({OFFICIAL})." in outcome.out
+    assert f"{official} model loaded ({Form.OFFICIAL.value})." in outcome.out
     assert get(output).std() > 5
 
 
@@ -65,7 +65,7 @@ def test_official_layout_is_read_exactly(tmp_path: Path) -> None:
     model = DenseNet()
     np.savez(tmp_path / "a.npz", **as_official(model))
     loaded, form = load_model(tmp_path / "a.npz")
-    assert form == OFFICIAL
+    assert form is Form.OFFICIAL
     assert not loaded.training
     images = torch.rand(2, 2, 12, 13)
     assert torch.equal(loaded(images), model(images))
@@ -83,7 +83,7 @@ def test_our_own_forms(tmp_path: Path, wrap: Callable[[nn.Module], dict]) -> Non
     model = near_identity()
     torch.save(wrap(model), tmp_path / "a.pth")
     loaded, form = load_model(tmp_path / "a.pth")
-    assert form == OURS
+    assert form is Form.OURS
     assert not loaded.training
     images = torch.rand(2, 2, 12, 13)
     assert torch.equal(loaded(images), model(images))
@@ -122,7 +122,7 @@ def test_foreign_weights_are_named(tmp_path: Path, state: dict) -> None:
 
 def test_shipped_weights_fuse() -> None:
     fusion = ImageFusion(device="cpu")
-    assert (fusion.weights, fusion.form) == (WEIGHTS, OURS)
+    assert (fusion.weights, fusion.form) == (WEIGHTS, Form.OURS)
     y, x = np.mgrid[:64, :64] / np.float32(64)
     checks = ((16 * x).astype(int) + (16 * y).astype(int)) % 2
     first = np.where(x < 0.5, 0.25 + 0.5 * checks, 0.5).astype(np.float32)

@@ -1,11 +1,12 @@
 """U2Fusion's weights in the forms in which they are published.
 
 - ours: a state_dict of `models.DenseNet`, as safetensors or in a run's checkpoint;
-- official: the variables of the TensorFlow checkpoint by name, as `.npz`; kernels are (H, W, in,
-  out), and the dense block puts the newest features first.
+- official: the variables of the authors' TensorFlow checkpoint (hanna-xu/U2Fusion) by name, as
+  `.npz`; kernels are (H, W, in, out), and the dense block puts the newest features first.
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ from models.DenseNet import GROWTH, DenseNet
 from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
 from utils.utils import InputError
 
-OURS = "this repository's layout"
-OFFICIAL = "the official TensorFlow layout"
 ENCODER, DECODER = "Generator/encoder", "Generator_1/decoder"
 OFFICIAL_LAYERS = {
     "conv1": f"{ENCODER}/conv1_1",
@@ -28,29 +27,40 @@ OFFICIAL_LAYERS = {
 NEWEST_FIRST = [name for name in OFFICIAL_LAYERS if name.startswith("dense")] + ["decoder.0"]
 
 
-def load_model(path: Path) -> tuple[DenseNet, str]:
-    """Return the network of a weights file in evaluation mode, and the form it came in.
+class Form(str, Enum):
+    """The form of a weights file; its value is what messages call it."""
+
+    OURS = "this repository's layout"
+    OFFICIAL = "the official TensorFlow layout"
+
+    def __str__(self) -> str:
+        """Return what messages call the form."""
+        return self.value
+
+
+def load_model(path: Path) -> tuple[DenseNet, Form]:
+    """Return the network of a weights file in evaluation mode, and the form of the file.
 
     Raises:
-        InputError: unreadable, or not U2Fusion's.
+        InputError: the file is unreadable, or its weights are not U2Fusion's.
     """
     model = DenseNet()
     form = load_into(model, load_checkpoint(path), path)
     return model.eval(), form
 
 
-def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> str:
+def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> Form:
     """Copy weights in either form into a network and return the form.
 
     Raises:
-        InputError: not U2Fusion's.
+        InputError: the weights are not U2Fusion's.
     """
     inner = state["model"] if isinstance(state.get("model"), Mapping) else state
     tensors = tensors_of(inner)
-    form = OFFICIAL if f"{ENCODER}/conv1_1/kernel" in tensors else OURS
+    form = Form.OFFICIAL if f"{ENCODER}/conv1_1/kernel" in tensors else Form.OURS
     own = model.state_dict()
     try:
-        tensors = _from_official(tensors) if form == OFFICIAL else tensors
+        tensors = _from_official(tensors) if form is Form.OFFICIAL else tensors
         fits = {k: v.shape for k, v in tensors.items()} == {k: v.shape for k, v in own.items()}
     except (KeyError, RuntimeError):
         fits = False

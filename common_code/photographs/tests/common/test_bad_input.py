@@ -274,7 +274,7 @@ def test_gray_weights_with_rgb_asked(
     photos = put_photos(tmp_path / "photos", 3)
     outcome = train("--image_path", photos, *TINY, "--no-gray", "--resume_path", gray_weights)
     assert outcome.status == 1
-    assert f"{gray_weights} holds a gray network and RGB is asked" in outcome.err
+    assert f"{gray_weights} holds a gray network, but RGB is asked for" in outcome.err
 
 
 def test_rgb_weights_with_gray_asked(
