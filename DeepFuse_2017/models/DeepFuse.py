@@ -1,4 +1,4 @@
-"""DeepFuse: exposures through tied layers, added, and back to one image.
+"""DeepFuse: tied layers extract features of each exposure; their sum becomes the fused image.
 
 Prabhakar, Srikar and Babu, "DeepFuse: A Deep Unsupervised Approach for Exposure Fusion with
 Extreme Exposure Image Pairs", ICCV 2017, https://arxiv.org/abs/1712.07384. Official code:

@@ -6,12 +6,13 @@ weighted mean of the structures (Eqs. 3 to 5):
 
     y^ = max_k c_k * s^,   s^ = s- / ||s-||,   s- = sum_k w_k s_k / sum_k w_k
 
-and the score of a fused patch y_f is (2 cov(y^, y_f) + C) / (var(y^) + var(y_f) + C) (Eq. 6). No
-patch is ever cut out: y^ is a sum of the centred source patches with the factors
+and the score of a fused patch y_f is (2 cov(y^, y_f) + C) / (var(y^) + var(y_f) + C) (Eq. 6). The
+code cuts out no patches: y^ is a sum of the centered source patches with the factors
 
     a_k = max_j c_j / ||s-|| * w_k / (c_k sum_j w_j),
 
-so that its variance and covariance are sums of the sources' own, which are averages over windows.
+so its variance and covariance are weighted sums of the sources' covariances, and these are averages
+over windows.
 """
 
 import math
@@ -23,24 +24,24 @@ from torch import Tensor
 
 from utils.utils import InputError
 
-WINDOW = 11  # pixels a side of a patch
-SIGMA = 1.5  # of the Gaussian window of the score
+WINDOW = 11  # side of a patch, pixels
+SIGMA = 1.5  # standard deviation of the score's Gaussian window, pixels
 K = 0.03  # C = K^2 for images in [0, 1]
 NORM_OFFSET = 1e-3 / 255  # added to each contrast, as the metric's authors do
 FLAT = 1e-4  # a contrast below this is rounding noise
-OPPOSED = 1e-4  # structures that cancel to less than this share of their sum ask for nothing
+OPPOSED = 1e-4  # if the structures cancel to less than this share, the desired patch is flat
 MAX_EXPONENT = 10.0
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # of the metric's three scales, finest first
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # weights of the metric's three scales, finest first
 
 
 @dataclass(frozen=True)
 class DesiredPatches:
-    """The desired patch y^ at every position, as factors of the centred sources.
+    """The desired patch y^ at every position, as factors of the centered sources.
 
     Attributes:
         sources: Exposures, (B, N, H, W), in [0, 1].
         factors: a_k, (B, N, h, w) with h = H - 10 and w = W - 10.
-        means: The sources' Gaussian-weighted means, (B, N, h, w).
+        means: Gaussian-weighted means of the sources, (B, N, h, w).
         variance: Gaussian-weighted variance of y^, (B, 1, h, w).
     """
 
@@ -54,7 +55,7 @@ def check_crop_size(side: int, scales: int) -> None:
     """Refuse samples whose coarsest scale would be smaller than a window.
 
     Raises:
-        InputError: `side` pixels are too few.
+        InputError: `side`, in pixels, is too small.
     """
     least = WINDOW * 2 ** (scales - 1)
     if side < least:
@@ -94,14 +95,17 @@ def covariances(sources: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def desired_patches(sources: Tensor, weighting: float | None = None) -> DesiredPatches:
-    """Return what the fused image should look like in every patch (Eqs. 2 to 5).
+    """Return the desired patches of the fused image (Eqs. 2 to 5).
 
     Args:
-        sources: Exposures of a scene, (B, N, H, W), in [0, 1]; constants to the loss.
-        weighting: The exponent p of w_k = (c_k / 11)^p; None takes the metric's
+        sources: Exposures of a scene, (B, N, H, W), in [0, 1]. No gradient flows into them.
+        weighting: The exponent p of w_k = (c_k / 11)^p. None means the metric's
             p = tan(pi / 2 * R), at most 10, with the consistency R = ||sum_k c_k s_k|| / sum_k c_k.
     """
-    dtype, sources = sources.dtype, sources.detach().double()  # contrasts: roots of differences
+    dtype, sources = (
+        sources.dtype,
+        sources.detach().double(),
+    )  # float64: contrasts are roots of small differences
     sums = covariances(sources, uniform_window())[1] * WINDOW**2  # (B, N, N, h, w)
     bare = sums.diagonal(dim1=1, dim2=2).movedim(-1, 1).clamp_min(0).sqrt()  # (B, N, h, w)
     contrast = bare + NORM_OFFSET
@@ -113,7 +117,7 @@ def desired_patches(sources: Tensor, weighting: float | None = None) -> DesiredP
     else:
         exponent = torch.full_like(contrast[:, :1], weighting)
     weights = (255 * contrast / WINDOW) ** exponent + tiny
-    weights = torch.where(bare < FLAT, 0.0, weights / contrast)  # of the centred sources
+    weights = torch.where(bare < FLAT, 0.0, weights / contrast)  # factors of the centered sources
     length = (weights.unsqueeze(2) * weights.unsqueeze(1) * sums).sum(dim=(1, 2))
     length = length.clamp_min(1e-24).sqrt()  # ||s-||
     scale = torch.where(
@@ -139,13 +143,13 @@ def mef_ssim_map(desired: DesiredPatches, fused: Tensor) -> Tensor:
 def mef_ssim_loss(
     sources: Tensor, fused: Tensor, scales: int = 1, weighting: float | None = None
 ) -> Tensor:
-    """Return each scene's 1 - mean score (Eq. 7), (B,).
+    """Return 1 - mean score of each scene (Eq. 7), (B,).
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
-        fused: Network output, (B, 1, H, W).
-        scales: 1 as in the paper, or up to 3, each half as large as the one before, weighted as
-            in the MEF-SSIM metric.
+        fused: Network output, (B, 1, H, W), near [0, 1].
+        scales: 1 as in the paper, or up to 3, each half as large as the one before and weighted
+            as in the MEF-SSIM metric.
         weighting: See `desired_patches`.
     """
     parts = SCALE_WEIGHTS[:scales]
@@ -159,7 +163,7 @@ def mef_ssim_loss(
 
 
 def level_loss(sources: Tensor, fused: Tensor) -> Tensor:
-    """Return the squared difference between the means of the result and of its sources, (B,).
+    """Return the squared difference between the mean of each result and of its sources, (B,).
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
@@ -169,7 +173,7 @@ def level_loss(sources: Tensor, fused: Tensor) -> Tensor:
 
 
 def clipping_loss(fused: Tensor) -> Tensor:
-    """Return how much clipping takes away, the mean distance of pixels from [0, 1]: (B,)."""
+    """Return how much clipping would change each result, (B,): pixels' mean distance to [0, 1]."""
     return (fused - fused.clamp(0, 1)).abs().mean(dim=(1, 2, 3))
 
 
@@ -181,20 +185,20 @@ def deepfuse_loss(
     level_weight: float = 0.1,
     clipping_weight: float = 1.0,
 ) -> dict[str, Tensor]:
-    """Return `loss`, the weighted sum of the three others, and these, as means over the batch.
+    """Return `loss`, the weighted sum of three terms, and the terms, as means over the batch.
 
-    All take the output as it is, so that pixels outside [0, 1] have a gradient too.
+    All terms take the output unclipped, so that pixels outside [0, 1] have a gradient too.
 
-    Departure: the paper has `mef_ssim_loss` alone (Eq. 7), which is what both weights at 0 give.
-    That leaves the mean of every patch to chance, and with it how much of the result is clipped.
+    Departure: the paper has `mef_ssim_loss` alone (Eq. 7), which is the loss if both weights are 0.
+    It does not determine the mean of a patch, nor how much of the result is clipped.
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
         fused: Network output, (B, 1, H, W), near [0, 1].
         scales: See `mef_ssim_loss`.
         weighting: See `desired_patches`.
-        level_weight: Of `level_loss`.
-        clipping_weight: Of `clipping_loss`.
+        level_weight: Weight of `level_loss`.
+        clipping_weight: Weight of `clipping_loss`.
     """
     structure = mef_ssim_loss(sources, fused, scales, weighting).mean()
     level = level_loss(sources, fused).mean()
@@ -209,10 +213,10 @@ def deepfuse_loss(
 
 @torch.no_grad()
 def desired_image(sources: Tensor, weighting: float | None = None) -> Tensor:
-    """Return the desired patches put together, (B, N, H, W) to (B, 1, H, W), not clipped.
+    """Return the image that the desired patches make, (B, N, H, W) to (B, 1, H, W), not clipped.
 
-    Each patch gets the mean of the sources' patch means; where patches overlap, their average is
-    taken.
+    The mean of each patch is the average of the sources' patch means. Where patches overlap, they
+    are averaged.
     """
     desired = desired_patches(sources, weighting)
     means = average(sources, uniform_window())

@@ -4,7 +4,8 @@ Li and Wu, "DenseFuse: A Fusion Approach to Infrared and Visible Images", IEEE T
 Image Processing 28(5), 2019, https://arxiv.org/abs/1804.08361. Official code:
 hli1221/imagefusion_densefuse (TensorFlow) and hli1221/densefuse-pytorch.
 
-Departure: images are in [0, 1], not 0-255; with biases divided by 255 both compute the same.
+Departure: images are in [0, 1], not 0-255. Networks whose biases differ by the factor 255 compute
+the same.
 """
 
 import torch
@@ -65,8 +66,8 @@ class DenseFuse(nn.Module):
 
     Args:
         channels: 1 (gray, 74,193 parameters) or 3 (RGB, 74,771 parameters).
-        output_relu: end in a ReLU as the authors' PyTorch release does; the paper's last layer
-            is linear.
+        output_relu: End in a ReLU as the authors' PyTorch code does; the paper's last layer is
+            linear.
     """
 
     receptive_radius = 8  # pixels: eight 3x3 layers

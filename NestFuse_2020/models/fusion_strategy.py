@@ -1,10 +1,11 @@
 """Spatial and channel attention between encoder and decoder (NestFuse, Sec. III-C).
 
-They take the features of N registered sources at one scale, (N, B, C, H, W), and return those of
-the fused image, (B, C, H, W). N equal sources give what one gives, and their order is free.
+Attention takes the features of N registered sources at one scale, (N, B, C, H, W), and gives those
+of the fused image, (B, C, H, W). N equal sources give the same result as one of them, and the order
+of the sources does not matter.
 
-Departure: features are those of images in [0, 1]. The soft-max of the spatial attention depends on
-their scale, so they are multiplied by 255 in it, which makes it the paper's.
+Departure: features are those of images in [0, 1], not 0-255. The soft-max of the spatial attention
+depends on their scale, so it multiplies them by 255 and computes the same as the paper's.
 """
 
 from functools import reduce
@@ -12,19 +13,22 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-RANGE = 255.0  # of the images that the paper's soft-max was made for
-SPATIAL = ("mean", "sum")  # over channels
-CHANNEL = ("avg", "max", "nuclear")  # over the map of a channel
+RANGE = 255.0  # greatest value of the images for which the paper defines its soft-max
+SPATIAL = ("mean", "sum")  # of absolute values over the channels of a pixel
+CHANNEL = ("avg", "max", "nuclear")  # pooling of the map of a channel
 ATTENTION = ("both", "spatial", "channel")
 
 
 def spatial_weights(features: Tensor, kind: str = "mean") -> Tensor:
-    """Return every source's weight at each pixel (Eqs. 3 and 4): (N, B, 1, H, W), summing to 1.
+    """Return the weights of the sources at each pixel (Eqs. 3 and 4).
 
     Args:
         features: (N, B, C, H, W).
-        kind: The activity is the `mean` or the `sum` of absolute values over the channels; the
-            paper's L1 norm is the sum, the official code's default the mean.
+        kind: The activity is the `mean` or the `sum` of absolute values over the channels. The
+            paper's L1 norm is the sum; the default of the official code is the mean.
+
+    Returns:
+        (N, B, 1, H, W), with sum 1 over the sources.
     """
     activity = RANGE * features.abs().sum(dim=2, keepdim=True)
     if kind == "mean":
@@ -33,10 +37,10 @@ def spatial_weights(features: Tensor, kind: str = "mean") -> Tensor:
 
 
 def pool(features: Tensor, kind: str = "avg") -> Tensor:
-    """Return one number for each channel's whole map (Eq. 6): (N, B, C, H, W) to (N, B, C).
+    """Return one number for the whole map of each channel (Eq. 6): (N, B, C, H, W) to (N, B, C).
 
     Args:
-        features: Not negative.
+        features: Not negative, (N, B, C, H, W).
         kind: `avg` and `max` over the map, or `nuclear`, the sum of the map's singular values.
     """
     if kind == "nuclear":
@@ -45,16 +49,19 @@ def pool(features: Tensor, kind: str = "avg") -> Tensor:
 
 
 def channel_weights(pooled: Tensor) -> Tensor:
-    """Return every source's weight in each channel (Eq. 7): (N, B, C), summing to 1.
+    """Return the weights of the sources in each channel (Eq. 7), with sum 1 over the sources.
 
-    Channels that are empty in all sources are weighted alike.
+    In a channel that is zero in all sources, the weights are equal.
+
+    Args:
+        pooled: (N, B, C), from `pool`; the result has the same shape.
     """
     total = pooled.sum(dim=0)
     return torch.where(total > 0, pooled / total.clamp_min(1e-30), 1 / len(pooled))
 
 
 def weigh(features: Tensor, weights: Tensor) -> Tensor:
-    """Return the sources' sum with (N, B, ...) weights that broadcast: (B, C, H, W)."""
+    """Return the weighted sum of the sources, (B, C, H, W); weights broadcast to the features."""
     return reduce(torch.add, (weights * features).unbind())
 
 
@@ -64,8 +71,8 @@ def fuse_scale(
     """Return the fused features of one scale (Eqs. 2, 5 and 8).
 
     Args:
-        features: (N, B, C, H, W), of the whole image or a part of it.
-        pooled: Of the whole image, (N, B, C), from `pool`.
+        features: Features of the whole image or of a part of it, (N, B, C, H, W).
+        pooled: Numbers from `pool` for the whole image, (N, B, C).
         spatial: See `spatial_weights`.
         attention: The mean of `both`, or `spatial` or `channel` attention alone.
     """

@@ -16,13 +16,13 @@ INIT_STD = 0.05
 
 
 class ConvLayer(nn.Conv2d):
-    """A 3x3 convolution of maps that have a border; weights truncated normal, biases 0."""
+    """A 3x3 convolution without padding; weights start truncated normal, biases at zero."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3)
 
     def reset_parameters(self) -> None:
-        """Start as the official code does, cut off at two standard deviations."""
+        """Draw the weights as the official code does, cut off at two standard deviations."""
         nn.init.trunc_normal_(self.weight, std=INIT_STD, a=-2 * INIT_STD, b=2 * INIT_STD)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
@@ -31,7 +31,7 @@ class ConvLayer(nn.Conv2d):
 class DenseNet(nn.Module):
     """The paper's network of ten layers: 659,217 parameters, two lumas in, one out."""
 
-    receptive_radius = 10  # pixels: one a layer
+    receptive_radius = 10  # pixels: one for each layer
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,13 +45,13 @@ class DenseNet(nn.Module):
     def forward(self, pair: Tensor) -> Tensor:
         """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W) in [0, 1]; sides of at least 2.
 
-        Maps get their border when they are made, so that the dense block does not copy them anew.
+        Each map is padded once, when it is made, and not again in every layer that reads it.
         """
         x = reflect(self.act(self.conv1(reflect(pair))))  # (B, 44, H + 2, W + 2)
         for layer in self.dense:
-            x = torch.cat([x, reflect(self.act(layer(x)))], dim=1)  # to (B, 264, H + 2, W + 2)
+            x = torch.cat([x, reflect(self.act(layer(x)))], dim=1)  # (B, 88 to 264, H + 2, W + 2)
         for layer in self.decoder:
-            x = reflect(self.act(layer(x)))  # (B, 32, H + 2, W + 2) at last
+            x = reflect(self.act(layer(x)))  # (B, 128 to 32, H + 2, W + 2)
         return self.conv_out(x).tanh() / 2 + 0.5
 
 

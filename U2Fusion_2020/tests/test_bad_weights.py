@@ -111,7 +111,7 @@ def test_no_network_to_fetch_vgg_weights(
         outcome = call()
         assert outcome.status == 1
         for part in (
-            "error: VGG16's weights cannot be had: ",
+            "error: VGG16's weights cannot be loaded: ",
             "no route to host",
             f"fetch {PUBLISHED['features'].url}",
             "give it as --vgg_weights",
@@ -136,7 +136,7 @@ def test_a_spoilt_file_where_torchvision_keeps_its_weights(
     for call in vgg_users:
         outcome = call()
         assert outcome.status == 1
-        assert "error: VGG16's weights cannot be had: " in outcome.err
+        assert "error: VGG16's weights cannot be loaded: " in outcome.err
     assert left_nothing(tmp_path)
 
 

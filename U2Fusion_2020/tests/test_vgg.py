@@ -295,7 +295,9 @@ def test_no_weights_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
-    with pytest.raises(InputError, match=r"cannot be had: no network; fetch .*vgg16_features") as e:
+    with pytest.raises(
+        InputError, match=r"cannot be loaded: no network; fetch .*vgg16_features"
+    ) as e:
         InformationMeasure.load()
     for way in ("--vgg_weights", "--stand_in"):
         assert way in str(e.value)

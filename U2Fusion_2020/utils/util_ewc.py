@@ -1,10 +1,17 @@
-"""Elastic weight consolidation: keep what earlier tasks need.
+"""Elastic weight consolidation: a penalty that keeps what the network learned in earlier tasks.
 
     loss = similarity + lambda * 1/2 sum mu (theta - theta*)^2
 
-U2Fusion, "Single model with elastic weight consolidation".
-Each parameter is tied to its value after the earlier tasks, as firmly as their loss depends on it
+U2Fusion, "Single model with elastic weight consolidation". The penalty pulls each parameter to its
+value after the earlier tasks, in proportion to how much their loss depends on the parameter
 (Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", PNAS 2017).
+
+Departure: the penalty is added once. The official code adds its running sum inside the loop over
+the 20 variables, so that the first one counts 20 times, and its third task keeps the penalty of the
+second one besides its own.
+
+Departure: gradients of single samples are squared. The official code squares the gradients of
+batches of 18, in which those of single samples partly cancel.
 """
 
 import argparse
@@ -20,14 +27,14 @@ from utils.utils import InputError
 
 
 class ElasticWeights:
-    """What is known of the finished tasks.
+    """The parameters after the finished tasks, and how important each of them is.
 
     Args:
-        device: Where the network is.
+        device: Device of the network.
 
     Attributes:
-        finished: How many tasks are done.
-        epochs: How many epochs they took.
+        finished: Number of finished tasks.
+        epochs: Number of epochs that they took together.
         anchor: theta*, the parameters after them, by name.
         importance: mu, the diagonal of the Fisher information, by name.
     """
@@ -54,13 +61,13 @@ class ElasticWeights:
         samples: Iterable[Any],
         loss: Callable[[nn.Module, Any], Tensor],
     ) -> None:
-        """Remember a trained model and how much its finished tasks depend on each parameter.
+        """Store the parameters of a trained model and how much its finished tasks depend on them.
 
         Args:
-            model: After the task.
-            epochs: Of training so far.
-            samples: Of all finished tasks, batches of one.
-            loss: Of one of them, without the loss of this class.
+            model: The network after the task.
+            epochs: Epochs of training so far.
+            samples: Samples of all finished tasks, as batches of one.
+            loss: Returns the loss of one sample, without the penalty.
         """
         self.anchor = {name: value.detach().clone() for name, value in model.named_parameters()}
         self.importance = fisher_information(model, samples, loss)
@@ -68,7 +75,7 @@ class ElasticWeights:
         self.epochs = epochs
 
     def state_dict(self) -> dict[str, Any]:
-        """Return tensors and plain types."""
+        """Return all attributes as tensors and plain types, for a checkpoint."""
         return {
             "finished": self.finished,
             "epochs": self.epochs,
@@ -77,18 +84,20 @@ class ElasticWeights:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Undo `state_dict`.
+        """Restore what `state_dict` returned.
 
         Raises:
-            InputError: it is not what `state_dict` returns.
+            InputError: `state` has other entries, or entries of other types.
         """
         own = self.state_dict()
         if not isinstance(state, Mapping) or state.keys() != own.keys():
-            raise InputError("the checkpoint (--resume_path) lacks what is known of earlier tasks")
+            raise InputError("the checkpoint (--resume_path) lacks the state of the earlier tasks")
         for name, value in own.items():
             if not isinstance(state[name], type(value)):
                 kind = type(value).__name__
-                raise InputError(f"the checkpoint (--resume_path) is damaged: {name} is no {kind}")
+                raise InputError(
+                    f"the checkpoint (--resume_path) is damaged: {name} is not of type {kind}"
+                )
         self.finished, self.epochs = state["finished"], state["epochs"]
         self.anchor, self.importance = (
             {name: value.to(self.device) for name, value in tensors_of(state[kind]).items()}
@@ -99,7 +108,7 @@ class ElasticWeights:
 def fisher_information(
     model: nn.Module, samples: Iterable[Any], loss: Callable[[nn.Module, Any], Tensor]
 ) -> dict[str, Tensor]:
-    """Return the mean squared gradient of single samples' losses, by parameter."""
+    """Return the mean square of the gradients of single samples' losses, for each parameter."""
     sums = {name: torch.zeros_like(value) for name, value in model.named_parameters()}
     count = 0
     for sample in samples:
@@ -116,11 +125,11 @@ def add_ewc_flags(group: argparse._ArgumentGroup) -> None:
         "--ewc_lambda",
         type=natural_float,
         default=8e4,
-        help="lambda, of the loss that keeps earlier tasks",
+        help="lambda, weight of the penalty that keeps what earlier tasks have learned",
     )
     group.add_argument(
         "--fisher_samples",
         type=positive_int,
         default=30,
-        help="patches of each finished task that tell which weights matter to it",
+        help="patches of each finished task from which the importance of parameters is computed",
     )

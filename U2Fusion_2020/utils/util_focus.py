@@ -1,7 +1,10 @@
-"""Multi-focus pairs made from sharp photographs, by blurring what the other one keeps sharp.
+"""Multi-focus pairs made from sharp photographs: each image blurs what the other keeps sharp.
 
-`python -m utils.util_focus --image_path PHOTOS --output FOLDER` writes such pairs and the
-photographs' lumas to `near/`, `far/` and `sharp/` of a folder.
+`python -m utils.util_focus --image_path PHOTOS --output FOLDER` writes such pairs and the lumas of
+the photographs to `near/`, `far/` and `sharp/` in FOLDER.
+
+Departure: the official training set holds real pairs; these pairs are made, so that
+photographs are enough to train on.
 """
 
 import argparse
@@ -18,17 +21,17 @@ from utils.common.pairs import FusionJob, check_outputs
 from utils.common.scenes import Scene, read_luma
 from utils.utils import run_main
 
-SIGMAS = (1.0, 4.0)  # range of the blur's standard deviations, pixels
-MARGIN = 12  # pixels that a blur reaches: three of its greatest standard deviations
-PLANES = ("near", "far", "sharp")  # what is written of each photograph
-COARSE = (2, 6)  # range of the cells a side that decide what is near
+SIGMAS = (1.0, 4.0)  # range of the standard deviation of the blur, pixels
+MARGIN = 12  # radius of the blur, pixels: three times its greatest standard deviation
+PLANES = ("near", "far", "sharp")  # images written for each photograph
+COARSE = (2, 6)  # range of the sides of the coarse random grid that decides what is near
 
 
 class Photograph(Scene):
-    """A sharp image, of which every rectangle can be seen as a multi-focus pair."""
+    """A sharp image, from each rectangle of which a multi-focus pair can be made."""
 
-    def pair(self, place: tuple[slice, slice], chance: random.Random) -> Array:
-        """Cut out a rectangle, seen focused near and far: (2, h, w) in [0, 1]."""
+    def pair(self, place: tuple[slice, slice], rng: random.Random) -> Array:
+        """Return a rectangle as a pair focused near and far: (2, h, w) in [0, 1]."""
         starts = [max(0, side.start - MARGIN) for side in place]
         ends = [side.stop + MARGIN for side in place]
         around = tuple(map(slice, starts, ends))
@@ -36,24 +39,24 @@ class Photograph(Scene):
             slice(side.start - start, side.stop - start)
             for side, start in zip(place, starts, strict=True)
         ]
-        return defocus(to_unit(self.luma(0)[around]), chance)[:, inside[0], inside[1]]
+        return defocus(to_unit(self.luma(0)[around]), rng)[:, inside[0], inside[1]]
 
 
-def defocus(sharp: Array, chance: random.Random) -> Array:
+def defocus(sharp: Array, rng: random.Random) -> Array:
     """Return an image focused near and far: (H, W) in [0, 1] to (2, H, W).
 
-    A random, smoothly bounded part of it is near, about half; each of the two has the other part
-    blurred by a Gaussian.
+    About half of the image, a random part with a smooth boundary, is near. A Gaussian blurs the
+    far part of the first result and the near part of the second one.
 
     Args:
-        sharp: In focus everywhere.
-        chance: Decides the parts and the blur.
+        sharp: Image that is in focus everywhere.
+        rng: Draws the parts and the blur.
     """
     height, width = sharp.shape
-    cells = [chance.randint(*COARSE) for _ in range(2)]
-    coarse = np.array([[chance.random() for _ in range(cells[1])] for _ in range(cells[0])])
+    cells = [rng.randint(*COARSE) for _ in range(2)]
+    coarse = np.array([[rng.random() for _ in range(cells[1])] for _ in range(cells[0])])
     smooth = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-    sigma = chance.uniform(*SIGMAS)
+    sigma = rng.uniform(*SIGMAS)
     near = (smooth > np.median(smooth)).astype(np.float32)
     near = cv2.GaussianBlur(near, (0, 0), sigma / 2, borderType=cv2.BORDER_REFLECT_101)
     blurred = cv2.GaussianBlur(sharp, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
@@ -61,7 +64,7 @@ def defocus(sharp: Array, chance: random.Random) -> Array:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Write a pair of every photograph."""
+    """Write a pair for each photograph."""
     files = list_images(args.image_path, "--image_path")[: args.train_num]
     jobs = [
         FusionJob((file,), args.output / name / f"{file.stem}.png")
@@ -83,7 +86,11 @@ def main(args: argparse.Namespace) -> None:
 if __name__ == "__main__":
     flags = FlagParser(description="Make multi-focus pairs from photographs.")
     flags.add_argument("--image_path", type=Path, required=True, help="folder of photographs")
-    flags.add_argument("--output", type=Path, required=True, help="folder of near, far, sharp")
-    flags.add_argument("--train_num", type=positive_int, help="how many, all by default")
-    flags.add_argument("--seed", type=int, default=0, help="fixes parts and blur")
+    flags.add_argument(
+        "--output", type=Path, required=True, help="write the folders near, far and sharp here"
+    )
+    flags.add_argument(
+        "--train_num", type=positive_int, help="use at most this many photographs (default: all)"
+    )
+    flags.add_argument("--seed", type=int, default=0, help="seed of the parts and the blur")
     run_main(main, flags.parse_args())
