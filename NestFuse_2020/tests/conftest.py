@@ -27,6 +27,11 @@ class Outcome(NamedTuple):
     err: str
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker of tests that kill, launch or install; `-m "not slow"` skips them."""
+    config.addinivalue_line("markers", "slow: starts, kills or installs something as a user does")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)

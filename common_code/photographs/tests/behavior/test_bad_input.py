@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/common/test_bad_input.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/behavior/test_bad_input.py; edit it there, then tools/sync.py.
 """Bad input ends in one clear line and a non-zero exit status, never in a traceback."""
 
 import pickle

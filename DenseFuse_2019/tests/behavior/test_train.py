@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/common/test_train.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/behavior/test_train.py; edit it there, then tools/sync.py.
 """`run_train.py`: what it prints, learns and leaves behind."""
 
 import argparse

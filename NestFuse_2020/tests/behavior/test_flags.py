@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/common/test_flags.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/behavior/test_flags.py; edit it there, then tools/sync.py.
 """Every flag of both scripts means what it says."""
 
 import argparse

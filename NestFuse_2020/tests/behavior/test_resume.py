@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/common/test_resume.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/behavior/test_resume.py; edit it there, then tools/sync.py.
 """A run that is stopped goes on as if nothing had happened; two processes are one."""
 
 import os

@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/common/test_pipeline.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/behavior/test_pipeline.py; edit it there, then tools/sync.py.
 """`run_fusion.py` from files to files: what does not depend on how features are fused."""
 
 from pathlib import Path
