@@ -142,11 +142,11 @@ def test_absent_list_and_folders(tmp_path: Path) -> None:
 
 
 def test_absent_set_is_told_with_where_the_authors_have_theirs(
-    tmp_path: Path, shared: Path
+    tmp_path: Path, reference: Path
 ) -> None:
     with pytest.raises(InputError, match=rf"no folder {tmp_path}/absent \({FLAG}\)") as caught:
         find_labelled_pairs(tmp_path / "absent", "val", FLAG)
-    described = (shared / "described" / "BFFR.md").read_text(encoding="utf-8")
+    described = (reference / "described" / "BFFR.md").read_text(encoding="utf-8")
     for name in ("MFNet dataset", "TNO", "RoadScene"):
         [link] = re.findall(rf"\[{name}\]\((.+?)\?", described)
         assert link in str(caught.value)

@@ -29,8 +29,8 @@ def test_parameter_counts() -> None:
     assert PARAMETERS + sum(2 * m.conv2d.out_channels for m in normed) == WITH_UNUSED
 
 
-def test_parameters_of_the_official_network(shared: Path) -> None:
-    golden = torch.load(shared / "golden" / "transfuser6_arch_random.pt", weights_only=True)
+def test_parameters_of_the_official_network(reference: Path) -> None:
+    golden = torch.load(reference / "golden" / "transfuser6_arch_random.pt", weights_only=True)
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     theirs = {k: v for k, v in golden["state_dict"].items() if not k.endswith(buffers)}
     assert sum(v.numel() for v in theirs.values()) == WITH_UNUSED
@@ -40,8 +40,8 @@ def test_parameters_of_the_official_network(shared: Path) -> None:
 
 
 @torch.no_grad()
-def test_official_outputs_are_reproduced(tmp_path: Path, shared: Path) -> None:
-    golden = torch.load(shared / "golden" / "transfuser6_arch_random.pt", weights_only=True)
+def test_official_outputs_are_reproduced(tmp_path: Path, reference: Path) -> None:
+    golden = torch.load(reference / "golden" / "transfuser6_arch_random.pt", weights_only=True)
     torch.save({"state_dict": golden["state_dict"]}, tmp_path / "random.pth")
     model, _ = load_model(tmp_path / "random.pth")
     found = model(*golden["inputs"])

@@ -78,8 +78,8 @@ def folder_of(answers: dict[str, subprocess.CompletedProcess]) -> Path:
     return Path(answers["method"].args)
 
 
-def test_these_are_the_description_s_commands(shared: Path) -> None:
-    text = (shared / "described" / "BFFR.md").read_text(encoding="utf-8")
+def test_these_are_the_description_s_commands(reference: Path) -> None:
+    text = (reference / "described" / "BFFR.md").read_text(encoding="utf-8")
     described = set(re.findall(r"python tools/[^\n`]+", text))
     assert {" ".join(command.split()) for command in described} == set(COMMANDS.values())
 
@@ -185,14 +185,14 @@ def test_what_cannot_work_is_refused(
 
 @pytest.mark.parametrize("command", ["fuse", "score"])
 def test_absent_weights_are_told_with_where_the_authors_have_them(
-    tmp_path: Path, shared: Path, command: str
+    tmp_path: Path, reference: Path, command: str
 ) -> None:
     method = copy_method(tmp_path / "method")
     put_labelled_set(method / "data" / "MFNet")
     answer = run_script(*shlex.split(COMMANDS[command])[1:], cwd=method)
     assert answer.returncode == 1
     assert "no such file: " in answer.stderr
-    described = (shared / "described" / "BFFR.md").read_text(encoding="utf-8")
+    described = (reference / "described" / "BFFR.md").read_text(encoding="utf-8")
     for name in (r"here", r"mit_b0\.pth"):
         [link] = re.findall(rf"\[{name}\]\((.+?)\?", described)
         assert link in answer.stderr

@@ -82,8 +82,8 @@ def test_every_form_computes_the_same(tmp_path: Path) -> None:
         assert torch.equal(loaded(vis, ir), expected)
 
 
-def test_unused_norms_are_named_as_in_the_official_network(shared: Path) -> None:
-    golden = torch.load(shared / "golden" / "transfuser6_arch_random.pt", weights_only=True)
+def test_unused_norms_are_named_as_in_the_official_network(reference: Path) -> None:
+    golden = torch.load(reference / "golden" / "transfuser6_arch_random.pt", weights_only=True)
     theirs, ours = golden["state_dict"], with_unused(TransFuser6())
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
 

@@ -117,9 +117,9 @@ def test_plain_form_of_the_speed_measurement_is_the_same_loss() -> None:
 @pytest.mark.parametrize("name", SCENES)
 @pytest.mark.parametrize("weighting", [None, 1.0])
 def test_loss_of_real_patches_is_the_definition(
-    shared: Path, name: str, weighting: float | None
+    reference: Path, name: str, weighting: float | None
 ) -> None:
-    folder = shared / "data" / "mefb" / "test" / name
+    folder = reference / "data" / "mefb" / "test" / name
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent")
     lumas = [to_unit(read_luma(p)).astype(np.float64) for p in sorted(folder.iterdir())]

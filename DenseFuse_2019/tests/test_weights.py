@@ -73,12 +73,12 @@ def test_every_form_computes_the_same(
 
 
 @pytest.mark.parametrize("scene", GOLDEN)
-def test_authors_outputs_are_met(shared: Path, scene: str) -> None:
+def test_authors_outputs_are_met(reference: Path, scene: str) -> None:
     fusion = ImageFusion(
-        shared / "reference_weights" / "densefuse_gray_official.pth", device="cpu", tile=0
+        reference / "reference_weights" / "densefuse_gray_official.pth", device="cpu", tile=0
     )
     assert fusion.form is Form.AUTHORS
-    golden = np.load(shared / "golden" / f"{scene}.npz")
+    golden = np.load(reference / "golden" / f"{scene}.npz")
     planes = torch.from_numpy(np.stack([golden["vis"], golden["ir"]])).float()[:, None] / 255
     with torch.inference_mode():
         fused = fusion.fuse_planes(planes)[0, 0].numpy() * 255
@@ -98,18 +98,18 @@ def test_authors_outputs_are_met(shared: Path, scene: str) -> None:
     ],
 )
 @torch.no_grad()
-def test_published_files_reconstruct(shared: Path, name: str, form: Form, error: float) -> None:
-    path = shared / "reference_weights" / f"{name}.pth"
+def test_published_files_reconstruct(reference: Path, name: str, form: Form, error: float) -> None:
+    path = reference / "reference_weights" / f"{name}.pth"
     model, found = load_model(path)
     assert found is form
-    image = np.load(shared / "golden" / "tno_01.npz")["vis"] / np.float32(255)
+    image = np.load(reference / "golden" / "tno_01.npz")["vis"] / np.float32(255)
     planes = torch.from_numpy(image).expand(1, model.channels, -1, -1)
     assert (model(planes) - planes).abs().mean() * 255 < error
 
 
 @torch.no_grad()
-def test_halves_of_the_original_layout_are_the_whole(shared: Path, tmp_path: Path) -> None:
-    path = shared / "reference_weights" / "densefuse_gray_seed_layout.pth"
+def test_halves_of_the_original_layout_are_the_whole(reference: Path, tmp_path: Path) -> None:
+    path = reference / "reference_weights" / "densefuse_gray_seed_layout.pth"
     state = torch.load(path, weights_only=True)["model"]
     torch.save(split(state), tmp_path / "halves.pth")
     whole, halves = load_model(path)[0], load_model(tmp_path / "halves.pth")[0]

@@ -40,8 +40,8 @@ def test_shapes_at_any_size(channels: int, size: tuple[int, int]) -> None:
 
 
 @torch.no_grad()
-def test_official_network_is_reproduced(shared: Path) -> None:
-    golden = torch.load(shared / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
+def test_official_network_is_reproduced(reference: Path) -> None:
+    golden = torch.load(reference / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
     model = NestFuse(output_relu=True)
     model.load_state_dict(from_authors(golden["state_dict"]))
     [image] = golden["inputs"]

@@ -14,7 +14,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 FOLDER = Path(__file__).resolve().parents[1]
-SHARED = Path(__file__).resolve().parents[3] / "shared"  # test data that few checkouts have
+REFERENCE = Path(os.environ.get("REFERENCE_DATA", "absent"))  # authors' weights and their outputs
 HEIGHT, WIDTH = 33, 47
 LAYOUTS = (  # of a set of pairs: where its visible and its infrared image lie
     ("vis/01.png", "ir/01.png"),

@@ -38,8 +38,8 @@ def trial() -> InformationMeasure:
 
 
 @pytest.fixture
-def original(shared: Path) -> Path:
-    path = shared / "reference_weights" / "vgg16_features_caffe_bgr_fp16.pth"
+def original(reference: Path) -> Path:
+    path = reference / "reference_weights" / "vgg16_features_caffe_bgr_fp16.pth"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     return path
@@ -156,15 +156,15 @@ def test_sharp_against_blurred(
     torch.testing.assert_close(even, torch.tensor([0.5, 0.5]))
 
 
-def test_a_known_pair(original: Path, shared: Path) -> None:
-    files = [shared / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
+def test_a_known_pair(original: Path, reference: Path) -> None:
+    files = [reference / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
     pair = lumas(*(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files))
     weights = InformationMeasure.load(original, "caffe")(pair, 3200.0)[0]
     assert weights.tolist() == pytest.approx([0.032, 0.968], abs=0.005)
 
 
-def test_order_of_the_channels_matters_little(original: Path, shared: Path) -> None:
-    files = [shared / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
+def test_order_of_the_channels_matters_little(original: Path, reference: Path) -> None:
+    files = [reference / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
     pair = lumas(*(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files))
     measure = InformationMeasure.load(original, "caffe")
     right = measure(pair, 3200.0)
@@ -174,10 +174,10 @@ def test_order_of_the_channels_matters_little(original: Path, shared: Path) -> N
 
 
 def test_padding_of_the_laplacian_matters_little(
-    original: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+    original: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shipped weights were trained on maps that were reflected at the border."""
-    files = [shared / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
+    files = [reference / "data" / "tno" / kind / "01.png" for kind in ("ir", "vis")]
     pair = lumas(*(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files))
     patches = [pair[..., y : y + 64, x : x + 64] for y, x in ((0, 0), (80, 200), (150, 90))]
     measure = InformationMeasure.load(original, "caffe")

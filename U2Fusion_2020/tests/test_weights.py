@@ -20,15 +20,15 @@ OFFICIAL_FILE = "reference_weights/u2fusion_official_tf.npz"
 
 
 @pytest.fixture
-def official(shared: Path) -> Path:
-    path = shared / OFFICIAL_FILE
+def official(reference: Path) -> Path:
+    path = reference / OFFICIAL_FILE
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     return path
 
 
-def test_authors_output_is_met(official: Path, shared: Path) -> None:
-    golden = np.load(shared / "golden" / "tno_01.npz")
+def test_authors_output_is_met(official: Path, reference: Path) -> None:
+    golden = np.load(reference / "golden" / "tno_01.npz")
     fusion = ImageFusion(official, device="cpu", tile=0)
     assert fusion.form is Form.OFFICIAL
     fused = fusion.fuse([golden[name].astype(np.float32) / 255 for name in ("vis", "ir")])

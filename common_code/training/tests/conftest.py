@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState
 
 import run_fusion
 import run_train
-from tests.helpers import SHARED
+from tests.helpers import REFERENCE
 from tests.method import near_identity
 from utils.common.checkpoint import save_weights
 from utils.utils import run_main
@@ -57,11 +57,11 @@ def rgb_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shared() -> Path:
-    """Test data beside the repository; tests that need them are skipped where they are absent."""
-    if not SHARED.is_dir():
-        pytest.skip(f"{SHARED} is absent: it holds the authors' weights and reference outputs")
-    return SHARED
+def reference() -> Path:
+    """The authors' weights and outputs; tests that need them are skipped where they are absent."""
+    if not REFERENCE.is_dir():
+        pytest.skip("REFERENCE_DATA names no folder with the authors' weights and outputs")
+    return REFERENCE
 
 
 @pytest.fixture
