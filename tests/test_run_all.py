@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+FUSES = 'mkdir -p "$OUT" && cp "$DEMO"/ir_vis/vis/* "$OUT" && "$PYTHON" --version && touch made\n'
 PASSES = "def test_one() -> None:\n    assert True\n\n\ndef test_two() -> None:\n    assert True\n"
 FAILS = "def test_three() -> None:\n    raise ValueError\n"
+TOOLS = ("tools/regression.py", "tools/contact_sheet.py")
 SKIPS = (
     'import pytest\n\n\n@pytest.mark.skip(reason="made up")\ndef test_four() -> None:\n    pass\n'
 )
@@ -33,7 +37,11 @@ def tree(tmp_path: Path) -> Path:
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    for name in ("run_all.sh", "pyproject.toml", "requirements.txt", "tools/regression.py"):
+    for kind in ("ir", "vis"):
+        picture = root / "common_data" / "demo" / "ir_vis" / kind / "scene.png"
+        picture.parent.mkdir(parents=True)
+        cv2.imwrite(str(picture), np.full((30, 40, 3), 90, np.uint8))
+    for name in ("run_all.sh", "pyproject.toml", "requirements.txt", *TOOLS):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     python = root / "environment" / "bin" / "python"
@@ -72,24 +80,38 @@ def test_a_wrong_call_is_refused(tree: Path, arguments: list[str]) -> None:
 
 def test_a_sound_folder_passes(tree: Path) -> None:
     answer = run(tree, "benchmark")
-    assert answer.stdout.splitlines()[-1] == "6 passed, 0 failed"  # 4 steps, 2 tests
+    assert answer.stdout.splitlines()[-1] == "4 passed, 0 failed"  # 2 steps, 2 tests
     assert answer.returncode == 0
 
 
 def test_failures_are_counted_and_do_not_stop_the_rest(tree: Path) -> None:
+    (tree / "Fake_2001" / "smoke.sh").write_text(FUSES)
     answer = run(tree, "Fake_2001", "benchmark")
     lines = answer.stdout.splitlines()
-    # Fails: a test, train, resume, fuse, regression. Passes: 4 steps and 2 tests; benchmark's 6.
-    assert lines[-1] == "12 passed, 5 failed, 1 skipped"
+    # Fails: a test, and regression, which nothing is stored for. Passes: 3 steps, 2 tests;
+    # benchmark's 4.
+    assert lines[-1] == "9 passed, 2 failed, 1 skipped"
     assert answer.returncode == 1
     rows = {tuple(line.split()[:2]): line for line in lines[lines.index("") :]}
-    assert "FAILED: 1 failed, 2 passed, 1 skipped" in rows["Fake_2001", "tests"]
-    assert rows["Fake_2001", "train"].endswith("FAILED")
-    assert rows["benchmark", "lint"].endswith("passed")
+    assert "FAILED 1 failed, 2 passed, 1 skipped" in rows["Fake_2001", "tests"]
+    assert rows["Fake_2001", "smoke"].endswith("passed")
+    assert not (tree / "Fake_2001" / "made").exists()  # it ran in a copy
+    assert rows["Fake_2001", "regression"].rstrip().endswith("FAILED")
+    assert rows["benchmark", "style"].endswith("passed")
 
 
 def test_a_suite_that_cannot_start_counts_as_a_failure(tree: Path) -> None:
     (tree / "benchmark" / "tests" / "test_sound.py").unlink()
     answer = run(tree, "benchmark")
-    assert answer.stdout.splitlines()[-1] == "4 passed, 1 failed"
+    assert answer.stdout.splitlines()[-1] == "2 passed, 1 failed"
     assert answer.returncode == 1
+
+
+def test_the_demo_is_fused_by_every_method(tree: Path) -> None:
+    (tree / "Fake_2001" / "smoke.sh").write_text(FUSES)
+    answer = run(tree, "demo")
+    assert answer.returncode == 0, answer.stderr
+    assert (tree / "demo_result" / "Fake_2001" / "scene.png").is_file()
+    assert cv2.imread(str(tree / "contact_sheet.png")) is not None
+    (tree / "Fake_2001" / "smoke.sh").write_text("exit 1\n")
+    assert run(tree, "demo").returncode == 1

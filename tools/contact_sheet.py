@@ -1,13 +1,14 @@
 """Draw the demo's sources and every method's results on one sheet.
 
-    python tools/contact_sheet.py DenseFuse_2019 --output contact_sheet.png
+    python tools/contact_sheet.py demo_result --output contact_sheet.png
 
-One row a scene: infrared, visible, then the methods; below them the exposure brackets.
+One row per scene: infrared, visible, then the methods; below them the exposure brackets. The
+results of a method lie in a folder of its name, each under its scene's name.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -16,37 +17,40 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "common_data" / "demo"
-RESULTS = ("data_result/pair", "fusion_result")  # in a method's folder, the first that exists
-EXPOSURES_ONLY = ("DeepFuse_2017",)  # methods that do not fuse infrared
 CELL = (240, 320)  # height and width, pixels
 GAP = 8
 CAPTION = 28  # height of a line of text
 PAPER, INK = 255, (60, 60, 60)
 
 Image = NDArray[np.uint8]
-Row = Sequence[tuple[str, Path | None]]  # captions and images from left to right
+Row = list[tuple[str, Path | None]]  # captions and images from left to right
 
 
-def find_rows(methods: Sequence[str]) -> list[Row]:
+def find_rows(results: Path) -> list[Row]:
     """Return what goes on the sheet; a result that a method has not made is None."""
-    rows: list[Row] = [
-        [("infrared", file), ("visible", DEMO / "ir_vis" / "vis" / file.name)]
-        + [(m, find_result(m, file.stem)) for m in methods if m not in EXPOSURES_ONLY]
-        for file in sorted((DEMO / "ir_vis" / "ir").glob("*.png"))
-    ]
-    for scene in sorted(path for path in (DEMO / "exposures").glob("*") if path.is_dir()):
-        results = [(method, find_result(method, scene.name)) for method in methods]
-        if any(result for _, result in results):
-            brackets = sorted(scene.glob("*.png"), key=lambda path: float(read(path).mean()))
-            shown = [item for item in results if item[1]]
-            rows.append([("under", brackets[0]), ("over", brackets[-1]), *shown])
+    methods = sorted(path for path in results.glob("*") if path.is_dir())
+    pairs = {path.stem: path for path in sorted((DEMO / "ir_vis" / "ir").glob("*.png"))}
+    scenes = sorted(path for path in (DEMO / "exposures").glob("*") if path.is_dir())
+    brackets = {path.name: path for path in scenes}
+    rows: list[Row] = []
+    for stem, infrared in pairs.items():
+        visible = DEMO / "ir_vis" / "vis" / infrared.name
+        row: Row = [("infrared", infrared), ("visible", visible)]
+        rows.append([*row, *results_of(methods, stem, among=pairs)])
+    for name, folder in brackets.items():
+        exposures = sorted(folder.glob("*.png"), key=lambda path: float(read(path).mean()))
+        row = [("under", exposures[0]), ("over", exposures[-1])]
+        rows.append([*row, *results_of(methods, name, among=brackets)])
     return rows
 
 
-def find_result(method: str, stem: str) -> Path | None:
-    """Return a method's result for a scene, if it has made one."""
-    files = [ROOT / method / folder / f"{stem}.png" for folder in RESULTS]
-    return next((file for file in files if file.is_file()), None)
+def results_of(methods: Sequence[Path], name: str, among: Collection[str]) -> Row:
+    """Return the results for a scene, of all methods that have fused any of its kind."""
+    return [
+        (method.name, file if (file := method / f"{name}.png").is_file() else None)
+        for method in methods
+        if any((method / f"{other}.png").is_file() for other in among)
+    ]
 
 
 def draw(rows: Sequence[Row]) -> Image:
@@ -90,10 +94,10 @@ def fit(path: Path) -> Image:
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the sheet and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("methods", nargs="+", help="folders whose results are shown")
+    parser.add_argument("results", type=Path, help="holds a folder of fused images per method")
     parser.add_argument("--output", type=Path, default=ROOT / "contact_sheet.png")
     args = parser.parse_args(argv)
-    rows = find_rows(args.methods)
+    rows = find_rows(args.results)
     if not rows:
         sys.exit(f"error: no demo scenes in {DEMO}")
     if not cv2.imwrite(str(args.output), draw(rows)):

@@ -1,7 +1,7 @@
 """Compare what a method makes of the demo data with the figures stored in its regression.json.
 
-`bash run_all.sh` trains, resumes and fuses, then calls this; `bash run_all.sh --update METHOD`
-stores the figures anew, after a change that is meant to alter them.
+`bash run_all.sh` calls this after the method's smoke.sh, which trains and fuses; `bash run_all.sh
+--update METHOD` stores the figures anew, after a change that is meant to alter them.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT = Path(__file__).resolve().parents[1]
-FUSED_TOLERANCE = 0.05  # grey levels of 255
+FUSED_TOLERANCE = 0.05  # gray levels of 255
 LOSS_TOLERANCE = 0.01  # of the stored loss
 GRID = 4  # cells a side
 LUMA_BGR = (0.114, 0.587, 0.299)
@@ -36,13 +36,14 @@ def describe_image(path: Path) -> dict[str, Any]:
     }
 
 
-def measure(fused: Path, run: Path) -> dict[str, Any]:
+def measure(fused: Path, runs: Path) -> dict[str, Any]:
     """Return the figures of a folder of fused images and of a training run.
 
     Args:
         fused: Folder of PNG images.
-        run: A run folder, see `read_losses`.
+        runs: Folder of one run, see `read_losses`.
     """
+    [run] = runs.iterdir()
     losses = read_losses(run / "logs")
     return {"loss": losses} | {p.stem: describe_image(p) for p in sorted(fused.glob("*.png"))}
 
@@ -97,15 +98,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("method", help="a method's folder")
     parser.add_argument("--fused", type=Path, required=True, help="folder of fused demo pairs")
-    parser.add_argument("--run", type=Path, required=True, help="run folder of the training")
+    parser.add_argument("--runs", type=Path, required=True, help="holds the training's run folder")
     parser.add_argument("--update", action="store_true", help="store the figures")
     args = parser.parse_args(argv)
     file = ROOT / args.method / "regression.json"
-    if not (args.run / "logs").is_dir():
-        sys.exit(f"error: no logs of a training in {args.run}")
+    if len(list(args.runs.glob("*/logs"))) != 1:
+        sys.exit(f"error: there is not one run with logs in {args.runs} (--runs)")
     if not (args.update or file.is_file()):
         sys.exit(f"error: no {file}; `bash run_all.sh --update {args.method}` makes it")
-    found = measure(args.fused, args.run)
+    found = measure(args.fused, args.runs)
     if args.update:
         lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(found[name])}" for name in found)
         file.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
