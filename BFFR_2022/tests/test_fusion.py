@@ -83,7 +83,7 @@ def test_gray_result_is_the_luma_of_the_colour_one(
 
 
 def test_gray_visible_image_gives_a_gray_result(fuse: Call, tmp_path: Path) -> None:
-    ir, vis = put_pair(tmp_path, "a", colour=False, size=SIZE)
+    ir, vis = put_pair(tmp_path, "a", color=False, size=SIZE)
     fused = fused_by(fuse, tmp_path / "fused.png", "--ir", ir, "--vis", vis)
     assert (fused.shape, fused.dtype) == (SIZE, np.uint8)
 
@@ -152,7 +152,7 @@ def test_authors_quirks_do_not_concern_gray_images(
 
 
 def test_images_are_given_visible_first(fuse: Call, tmp_path: Path) -> None:
-    ir, vis = put_pair(tmp_path, "a", colour=False, size=SIZE)
+    ir, vis = put_pair(tmp_path, "a", color=False, size=SIZE)
     put(ir, picture(9, *SIZE, channels=1))
     named = fused_by(fuse, tmp_path / "named.png", "--ir", ir, "--vis", vis)
     first = fused_by(fuse, tmp_path / "first.png", "--images", vis, ir)
@@ -175,7 +175,7 @@ def test_number_of_sources(fuse: Call, tmp_path: Path, fusion: ImageFusion) -> N
 
 def test_folder_run_equals_single_runs(fuse: Call, tmp_path: Path) -> None:
     for number, stem in enumerate("ab"):
-        put_pair(tmp_path, stem, number, colour=stem == "a", size=(33, 47 + 2 * number))
+        put_pair(tmp_path, stem, number, color=stem == "a", size=(33, 47 + 2 * number))
     flags = ("--ir", tmp_path / "ir", "--vis", tmp_path / "vis", "--output", tmp_path / "all")
     outcome = fuse(*flags)
     assert outcome.status == 0
@@ -187,7 +187,7 @@ def test_folder_run_equals_single_runs(fuse: Call, tmp_path: Path) -> None:
 
 
 def test_tile_and_stretch(fuse: Call, tmp_path: Path) -> None:
-    ir, vis = put_pair(tmp_path, "a", colour=False, size=(20, 200))
+    ir, vis = put_pair(tmp_path, "a", color=False, size=(20, 200))
     flags = ("--ir", ir, "--vis", vis)
     whole = fused_by(fuse, tmp_path / "whole.png", *flags, "--tile", 0)
     tiled = fused_by(fuse, tmp_path / "tiled.png", *flags, "--tile", 64)

@@ -27,7 +27,7 @@ def test_folder_run_equals_single_runs(
     tmp_path: Path, fuse: Call, rgb_weights: Path, strategy: str, mode: str
 ) -> None:
     for number in range(3):
-        put_pair(tmp_path, f"p{number}", number, colour=number != 1, size=(33, 47 + 2 * number))
+        put_pair(tmp_path, f"p{number}", number, color=number != 1, size=(33, 47 + 2 * number))
     flags = ["--strategy", strategy, "--tile", 20, *arguments_of(mode, rgb_weights)]
     folders = ["--ir", tmp_path / "ir", "--vis", tmp_path / "vis"]
     assert fuse(*folders, "--output", tmp_path / "all", *flags).status == 0

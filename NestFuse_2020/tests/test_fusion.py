@@ -35,7 +35,7 @@ def test_folder_run_equals_single_runs(
 ) -> None:
     names = ("p0", "p1")
     for number, name in enumerate(names):
-        put_pair(tmp_path, name, number, colour=name == "p0", size=(33, 47 + 2 * number))
+        put_pair(tmp_path, name, number, color=name == "p0", size=(33, 47 + 2 * number))
     flags = [*attention, *arguments_of(mode, rgb_weights)]
     folders = ["--ir", tmp_path / "ir", "--vis", tmp_path / "vis"]
     assert fuse(*folders, "--output", tmp_path / "all", *flags).status == 0

@@ -41,7 +41,9 @@ def test_shapes_at_any_size(channels: int, size: tuple[int, int]) -> None:
 
 @torch.no_grad()
 def test_official_network_is_reproduced(reference: Path) -> None:
-    golden = torch.load(reference / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
+    golden = torch.load(
+        reference / "golden" / "nestfuse_official_arch_random.pt", weights_only=True
+    )
     model = NestFuse(output_relu=True)
     model.load_state_dict(from_authors(golden["state_dict"]))
     [image] = golden["inputs"]

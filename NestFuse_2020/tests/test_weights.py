@@ -35,7 +35,9 @@ def in_authors_layout(model: NestFuse) -> dict[str, torch.Tensor]:
 
 
 def test_restated_names_are_the_authors(reference: Path) -> None:
-    golden = torch.load(reference / "golden" / "nestfuse_official_arch_random.pt", weights_only=True)
+    golden = torch.load(
+        reference / "golden" / "nestfuse_official_arch_random.pt", weights_only=True
+    )
     theirs = {name: tuple(value.shape) for name, value in golden["state_dict"].items()}
     assert parameter_shapes(PLAIN) == theirs
 

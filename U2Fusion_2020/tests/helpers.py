@@ -43,17 +43,17 @@ def put(path: Path, pixels: np.ndarray, options: Sequence[int] = ()) -> Path:
 
 
 def get(path: Path) -> np.ndarray:
-    """Read an image as it is in the file, colours as R, G, B."""
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    """Read an image as it is in the file, colors as R, G, B."""
+    pixels = np.asarray(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
     return pixels if pixels.ndim == 2 else pixels[..., 2::-1]
 
 
 def put_pair(
-    folder: Path, stem: str, seed: int = 0, colour: bool = True, size: tuple[int, int] = (33, 47)
+    folder: Path, stem: str, seed: int = 0, color: bool = True, size: tuple[int, int] = (33, 47)
 ) -> tuple[Path, Path]:
     """Write `ir/<stem>.png` and `vis/<stem>.png`, aligned, and return both paths."""
-    visible = picture(seed, *size, channels=3 if colour else 1)
-    gray = visible.mean(axis=2) if colour else visible
+    visible = picture(seed, *size, channels=3 if color else 1)
+    gray = visible.mean(axis=2) if color else visible
     infrared = np.rint(0.8 * gray + 0.2 * picture(seed + 1000, *size, channels=1))
     infrared = (infrared - infrared.min()) * (255 / np.ptp(infrared))
     ir = put(folder / "ir" / f"{stem}.png", np.rint(infrared).astype(np.uint8))
@@ -69,7 +69,7 @@ def put_layouts(root: Path) -> list[Path]:
 
 
 def put_photos(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:
-    """Write `count` colour photographs into a folder and return it."""
+    """Write `count` color photographs into a folder and return it."""
     for number in range(count):
         put(folder / f"{number:02d}.png", picture(number, *size))
     return folder
@@ -116,13 +116,13 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
 
 
 def same_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    """Tell whether two networks are equal bit by bit."""
+    """Return True if two networks are equal bit by bit."""
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
 def scalars(run: Path, name: str) -> list[float]:
     """Return a TensorBoard curve, epoch by epoch, from the files of every start."""
-    values = {}
+    values: dict[int, float] = {}
     for path in (run / "logs").iterdir():
         events = EventAccumulator(str(path))
         events.Reload()

@@ -39,7 +39,7 @@ def folded(files: Sequence[Path]) -> np.ndarray:
 @pytest.mark.parametrize("mode", ["--color", "--gray"])
 def test_folders_of_pairs_equal_single_pairs(tmp_path: Path, fuse: Call, mode: str) -> None:
     for number in range(3):
-        put_pair(tmp_path, f"p{number}", number, colour=number != 1, size=(33, 47 + 2 * number))
+        put_pair(tmp_path, f"p{number}", number, color=number != 1, size=(33, 47 + 2 * number))
     ir, vis, flags = tmp_path / "ir", tmp_path / "vis", ("--tile", 20, mode)
     together = fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "all", *flags)
     assert together.status == 0
@@ -60,7 +60,7 @@ def test_folders_of_pairs_equal_single_pairs(tmp_path: Path, fuse: Call, mode: s
 
 
 def test_two_gray_images_give_the_network_of_their_lumas(tmp_path: Path, fuse: Call) -> None:
-    ir, vis = put_pair(tmp_path, "a", colour=False)
+    ir, vis = put_pair(tmp_path, "a", color=False)
     assert fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "f.png").status == 0
     fused = levels(tmp_path / "f.png")
     assert fused.shape == (33, 47)

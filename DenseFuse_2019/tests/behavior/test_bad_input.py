@@ -155,7 +155,7 @@ def test_a_bad_pair_does_not_stop_the_others(tmp_path: Path, fuse: Call) -> None
     assert "2 of 5 failed" in outcome.err
 
 
-def test_coloured_infrared(tmp_path: Path, fuse: Call) -> None:
+def test_colored_infrared(tmp_path: Path, fuse: Call) -> None:
     vis = put(tmp_path / "vis.png", picture(0))
     ir = put(tmp_path / "ir.png", picture(1))
     flags = ["--ir", ir, "--vis", vis, "--output", tmp_path / "fused.png"]

@@ -95,17 +95,17 @@ def test_curves_and_pictures(tmp_path: Path, photos: Path, train: Call) -> None:
     assert set(events.Tags()["images"]) == {"source", "reconstruction"}
 
 
-@pytest.mark.parametrize("colour", ["--gray", "--no-gray"])
+@pytest.mark.parametrize("color", ["--gray", "--no-gray"])
 def test_it_learns_and_its_weights_fuse(
-    tmp_path: Path, photos: Path, train: Call, colour: str
+    tmp_path: Path, photos: Path, train: Call, color: str
 ) -> None:
     flags = ("--num_epochs", 6, "--lr", 2e-3, "--val_fraction", 0.2)
-    assert train("--image_path", photos, *QUICK, colour, *flags).status == 0
+    assert train("--image_path", photos, *QUICK, color, *flags).status == 0
     [run] = runs_of(tmp_path)
     losses = scalars(run, "loss/val")
     assert losses[-1] < 0.9 * losses[0]
     best = run / "checkpoints" / "best.safetensors"
-    channels = 1 if colour == "--gray" else 3
+    channels = 1 if color == "--gray" else 3
     mode = "luma" if channels == 1 else "channels"
     assert ImageFusion(best, rgb_mode=mode, device="cpu").channels == channels
     with safe_open(best, "pt") as file:

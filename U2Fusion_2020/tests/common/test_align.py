@@ -8,14 +8,20 @@ from tests.helpers import picture
 from utils.common.align import align_exposures, misalignment
 
 
+def offset_of(fixed: np.ndarray, moved: np.ndarray) -> tuple[int, int]:
+    found = misalignment(fixed, moved)
+    assert found is not None
+    return found
+
+
 def test_a_pair_shifted_by_a_twelfth_is_noticed() -> None:
     scene = picture(3, 130, 280, channels=1)
     visible, moved = scene[10:120, 20:260], scene[10:120, 40:280]
     inverted = 255 - moved  # hot is dark: only edges agree
-    dx, dy = misalignment(visible, inverted)
+    dx, dy = offset_of(visible, inverted)
     assert abs(dx + 20) <= 2
     assert abs(dy) <= 2
-    dx, _ = misalignment(np.dstack([moved] * 3), visible)
+    dx, _ = offset_of(np.dstack([moved] * 3), visible)
     assert abs(dx - 20) <= 2
 
 

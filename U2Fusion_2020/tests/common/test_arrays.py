@@ -1,6 +1,8 @@
 # From common_code/base/tests/common/test_arrays.py; edit it there, then tools/sync.py.
 """Which arrays are fused, and which are refused in words."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ class Average(TiledFusion):
         super().__init__(torch.device("cpu"), 1, receptive_radius=0)
         self.calls = 0
 
-    def fuse(self, sources: list[np.ndarray]) -> np.ndarray:
+    def fuse(self, sources: Sequence[np.ndarray]) -> np.ndarray:
         """Count, then fuse."""
         self.calls += 1
         return super().fuse(sources)

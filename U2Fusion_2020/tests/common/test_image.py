@@ -58,7 +58,7 @@ def test_jpeg(tmp_path: Path, channels: int) -> None:
     ],
 )
 def test_alpha_is_dropped(tmp_path: Path, suffix: str, dtype: type) -> None:
-    alpha = np.full((33, 47, 1), np.iinfo(dtype).max // 2, dtype)
+    alpha: np.ndarray = np.full((33, 47, 1), np.iinfo(dtype).max // 2, dtype)
     pixels = picture(0, dtype=dtype)
     options = LOSSLESS_WEBP if suffix == ".webp" else ()
     path = put(tmp_path / f"a{suffix}", np.concatenate([pixels, alpha], axis=2), options)
