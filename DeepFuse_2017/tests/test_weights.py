@@ -87,7 +87,9 @@ def test_our_own_forms(tmp_path: Path, wrap: object) -> None:
     assert torch.equal(loaded(images), model(images))
 
 
-def test_a_file_of_the_original_repository_fuses(reference: Path, tmp_path: Path, fuse: Call) -> None:
+def test_a_file_of_the_original_repository_fuses(
+    reference: Path, tmp_path: Path, fuse: Call
+) -> None:
     path = reference / "reference_weights" / "deepfuse_seed_layout_batchnorm.pth"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
