@@ -7,6 +7,7 @@ from pathlib import Path
 from utils import HERE
 from utils.common.flags import (
     BooleanFlag,
+    FlagGroup,
     FlagParser,
     natural_float,
     natural_int,
@@ -25,13 +26,13 @@ def build_parser() -> FlagParser:
     parser = FlagParser(
         description="Train BFFR: the fuser alone (stage 1), then with a segmenter (stage 2)."
     )
-    _add_data(parser.add_argument_group("data"))
-    _add_model(parser.add_argument_group("model"))
-    _add_training(parser.add_argument_group("training"))
+    _add_data(parser.add_flag_group("data"))
+    _add_model(parser.add_flag_group("model"))
+    _add_training(parser.add_flag_group("training"))
     return parser
 
 
-def _add_data(data: argparse._ArgumentGroup) -> None:
+def _add_data(data: FlagGroup) -> None:
     data.add_argument(
         "--data_root",
         "--image_path",
@@ -65,7 +66,7 @@ def _add_data(data: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_model(model: argparse._ArgumentGroup) -> None:
+def _add_model(model: FlagGroup) -> None:
     model.add_argument(
         "--pretrained_backbone",
         type=Path,
@@ -103,7 +104,7 @@ def _add_model(model: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_training(training: argparse._ArgumentGroup) -> None:
+def _add_training(training: FlagGroup) -> None:
     training.add_argument("--stage", choices=("1", "2", "all"), default="all", help="what to run")
     training.add_argument("--stage1_iters", type=positive_int, default=20000, help="iterations")
     training.add_argument("--stage2_iters", type=positive_int, default=160000, help="iterations")

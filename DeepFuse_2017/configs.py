@@ -4,27 +4,19 @@ import argparse
 from collections.abc import Sequence
 
 from utils import HERE
-from utils.common.flags import BooleanFlag, FlagParser, natural_float
-from utils.common.training_flags import add_training_flags
+from utils.common.flags import FlagParser, natural_float
+from utils.common.training_flags import add_console_flags, add_training_flags
 from utils.util_dataset import add_scene_flags
 from utils.util_loss import MAX_EXPONENT
 
-DEMO_SCENES = HERE.parent / "common_data" / "demo" / "exposures"
+DEMO_SCENES = HERE / "demo"
 
 
 def build_parser() -> FlagParser:
     """Return the parser of `run_train.py`."""
     parser = FlagParser(description="Train DeepFuse on exposure brackets, without ground truth.")
-    data = parser.add_argument_group("data")
-    add_scene_flags(data, DEMO_SCENES)
-    data.add_argument(
-        "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"
-    )
-    data.add_argument(
-        "--gamma", action=BooleanFlag, default=False, help="vary the exposure of patches"
-    )
-    training = parser.add_argument_group("training")
-    add_training_flags(training, batch_size=4, num_epochs=100, lr=1e-4, where="Sec. 4.1")
+    add_scene_flags(parser, DEMO_SCENES)
+    training = add_training_flags(parser, batch_size=4, num_epochs=100, lr=1e-4, source="Sec. 4.1")
     training.add_argument(
         "--loss_scales",
         type=int,
@@ -51,9 +43,7 @@ def build_parser() -> FlagParser:
         default=1.0,
         help="weight of the loss that keeps the result in range; the paper has none",
     )
-    parser.add_argument_group("console").add_argument(
-        "--output", action=BooleanFlag, default=True, help="show progress"
-    )
+    add_console_flags(parser)
     return parser
 
 
@@ -67,7 +57,5 @@ def _weighting(text: str) -> str | float:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the settings; `train_num_typed` tells whether --train_num was given."""
-    parser = build_parser()
-    parser.set_defaults(train_num_typed=False)
-    return parser.parse_args(argv)
+    """Return the settings."""
+    return build_parser().parse_args(argv)

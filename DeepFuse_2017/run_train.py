@@ -2,57 +2,77 @@
 
 import argparse
 
-from accelerate import Accelerator
+import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from configs import build_parser, parse_args
 from models.DeepFuse import DeepFuse
 from utils import HERE
-from utils.common.run import prepare_training, run_training
+from utils.common.resume import RunState, open_or_resume
 from utils.util_dataset import split_scenes
 from utils.util_loss import check_crop_size, deepfuse_loss, desired_image
-from utils.util_train import Training
+from utils.util_train import (
+    announce_demo,
+    build_scheduler,
+    first_samples,
+    prepare,
+    start_process,
+    train_one_epoch,
+    validate,
+)
 from utils.util_weights import load_into
 from utils.utils import run_main
 
 
-def build_training(args: argparse.Namespace, accelerator: Accelerator) -> Training:
-    """Return data, model, optimiser and losses, ready for the device."""
+def main(args: argparse.Namespace) -> None:
+    """Train the network to fuse two exposures, without ground truth (Sec. 3)."""
+    check_crop_size(args.crop_size, args.loss_scales)
+    accelerator = start_process(args, build_parser())  # allocator, seed, banner
+    announce_demo(accelerator, args.image_path)
+
+    train_set, val_set = split_scenes(args)
+    model: nn.Module = DeepFuse()
+    optimizer: Optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
+    model, optimizer, train_loader, val_loader = prepare(
+        accelerator, model, optimizer, train_set, val_set, args.batch_size, args.num_workers
+    )
+    scheduler = build_scheduler(optimizer, len(train_loader), args)
+    examples = first_samples(val_set or train_set, accelerator.device)
+
     weighting = None if args.loss_weighting == "consistency" else args.loss_weighting
 
-    def compute_losses(model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+    def losses(pairs: Tensor) -> dict[str, Tensor]:
         return deepfuse_loss(
-            batch,
-            model(batch),
+            pairs,
+            model(pairs),
             args.loss_scales,
             weighting,
             args.level_weight,
             args.clipping_weight,
         )
 
-    def make_pictures(model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+    def pictures() -> dict[str, Tensor]:  # for TensorBoard
         return {
-            "under": batch[:, :1],
-            "over": batch[:, 1:],
-            "desired": desired_image(batch, weighting),
-            "fused": model(batch),
+            "under": examples[:, :1],
+            "over": examples[:, 1:],
+            "desired": desired_image(examples, weighting),
+            "fused": model(examples),
         }
 
-    return prepare_training(
-        args,
-        accelerator,
-        split_scenes(args),
-        DeepFuse(),
-        compute_losses,
-        make_pictures,
-        about={"method": "DeepFuse_2017"},
-    )
-
-
-def main(args: argparse.Namespace) -> None:
-    """Train as `args` says."""
-    check_crop_size(args.crop_size, args.loss_scales)
-    run_training(args, build_parser(), build_training, load_into, HERE / "runs")
+    state = RunState(model, optimizer, scheduler, len(train_loader))  # what a checkpoint holds
+    about = {"method": "DeepFuse_2017"}
+    with open_or_resume(args, state, load_into, accelerator, HERE / "runs", about) as run:
+        for epoch in range(state.next_epoch, args.num_epochs):
+            lr = scheduler.get_last_lr()[0]
+            title = f"Epoch [{epoch + 1}/{args.num_epochs}]" if args.output else ""
+            trained = train_one_epoch(
+                model, train_loader, losses, optimizer, scheduler, accelerator, epoch, title
+            )
+            validated = validate(model, val_loader, losses, accelerator, epoch)
+            run.log(epoch, trained, validated, lr, pictures)
+            run.save(epoch, (validated or trained)["loss"])
+    accelerator.end_training()  # a process group that is left open can abort the exit
 
 
 if __name__ == "__main__":

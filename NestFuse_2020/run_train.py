@@ -3,52 +3,70 @@
 import argparse
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from configs import build_parser, parse_args
 from models.NestFuse_2020 import NestFuse
 from utils import HERE
-from utils.common.run import prepare_training, run_training
+from utils.common.resume import RunState, open_or_resume
 from utils.util_dataset import split_photos
 from utils.util_fast import use_fast_joins
 from utils.util_loss import check_crop_size, reconstruction_loss
-from utils.util_train import Training
+from utils.util_train import (
+    announce_demo,
+    build_scheduler,
+    first_samples,
+    prepare,
+    start_process,
+    train_one_epoch,
+    validate,
+)
 from utils.util_weights import load_into
 from utils.utils import InputError, run_main
 
 
-def build_training(args: argparse.Namespace, accelerator: Accelerator) -> Training:
-    """Return data, model, optimiser and losses, ready for the device."""
-
-    def compute_losses(model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        each = [
-            reconstruction_loss(output, batch, args.ssim_weight, args.ssim)
-            for output in model(batch)
-        ]
-        return {name: torch.stack([losses[name] for losses in each]).mean() for name in each[0]}
-
-    def make_pictures(model: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-        return {"source": batch, "reconstruction": model(batch)[-1]}
-
-    channels = 1 if args.gray else 3
-    return prepare_training(
-        args,
-        accelerator,
-        split_photos(args),
-        use_fast_joins(NestFuse(channels, args.deepsupervision)),
-        compute_losses,
-        make_pictures,
-        about={"method": "NestFuse_2020", "channels": str(channels)},
-    )
-
-
 def main(args: argparse.Namespace) -> None:
-    """Train as `args` says."""
+    """Train an auto-encoder to reconstruct photographs (Sec. III-B)."""
     check_crop_size(args.crop_size, args.ssim)
     if args.crop_size < NestFuse.min_side:
         raise InputError(f"--crop_size {args.crop_size}: the network needs {NestFuse.min_side}")
-    run_training(args, build_parser(), build_training, load_into, HERE / "runs")
+    accelerator = start_process(args, build_parser())  # allocator, seed, banner
+    announce_demo(accelerator, args.image_path)
+
+    train_set, val_set = split_photos(args)
+    channels = 1 if args.gray else 3
+    model: nn.Module = use_fast_joins(NestFuse(channels, args.deepsupervision))
+    optimizer: Optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
+    model, optimizer, train_loader, val_loader = prepare(
+        accelerator, model, optimizer, train_set, val_set, args.batch_size, args.num_workers
+    )
+    scheduler = build_scheduler(optimizer, len(train_loader), args)
+    examples = first_samples(val_set or train_set, accelerator.device)
+
+    def losses(photos: Tensor) -> dict[str, Tensor]:  # Eq. 9-11, the mean over the outputs
+        each = [
+            reconstruction_loss(output, photos, args.ssim_weight, args.ssim)
+            for output in model(photos)
+        ]
+        return {name: torch.stack([found[name] for found in each]).mean() for name in each[0]}
+
+    def pictures() -> dict[str, Tensor]:  # for TensorBoard
+        return {"source": examples, "reconstruction": model(examples)[-1]}
+
+    state = RunState(model, optimizer, scheduler, len(train_loader))  # what a checkpoint holds
+    about = {"method": "NestFuse_2020", "channels": str(channels)}
+    with open_or_resume(args, state, load_into, accelerator, HERE / "runs", about) as run:
+        for epoch in range(state.next_epoch, args.num_epochs):
+            lr = scheduler.get_last_lr()[0]
+            title = f"Epoch [{epoch + 1}/{args.num_epochs}]" if args.output else ""
+            trained = train_one_epoch(
+                model, train_loader, losses, optimizer, scheduler, accelerator, epoch, title
+            )
+            validated = validate(model, val_loader, losses, accelerator, epoch)
+            run.log(epoch, trained, validated, lr, pictures)
+            run.save(epoch, (validated or trained)["loss"])
+    accelerator.end_training()  # a process group that is left open can abort the exit
 
 
 if __name__ == "__main__":

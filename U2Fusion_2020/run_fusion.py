@@ -40,7 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=tuple(TASKS.values()),
         help="whose c it takes; by default that of the sources",
     )
-    add_vgg_flags(method)
+    add_vgg_flags(parser)
     return parser.parse_args(argv)
 
 

@@ -2,86 +2,119 @@
 
 import argparse
 from copy import deepcopy
-from functools import partial
 
+import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from configs import build_parser, parse_args, sets_of_tasks
+from configs import build_parser, flags_of_sets, parse_args, sets_of_tasks
 from models.DenseNet import DenseNet
 from utils import HERE
-from utils.common.run import prepare_training, read_resumed, resume, start_process
-from utils.common.run_folder import open_run
+from utils.common.resume import Run, RunState, open_or_resume, read_extra_state
 from utils.util_dataset import split_task
 from utils.util_ewc import ElasticWeights
 from utils.util_loss import check_crop_size
 from utils.util_tasks import Task, TaskLosses
-from utils.util_train import Training, fit
+from utils.util_train import (
+    announce_demo,
+    build_scheduler,
+    first_samples,
+    prepare,
+    start_process,
+    train_one_epoch,
+    validate,
+)
 from utils.util_weights import load_into
-from utils.utils import InputError, run_main
+from utils.utils import run_main
 from utils.vgg import InformationMeasure
 
-
-def build_training(
-    args: argparse.Namespace,
-    accelerator: Accelerator,
-    task: Task,
-    model: nn.Module,
-    losses: TaskLosses,
-) -> Training:
-    """Return data, model, optimiser and losses of a task, ready for the device."""
-    losses.measure_once(task)
-    training = prepare_training(
-        args,
-        accelerator,
-        (task.train_set, task.val_set),
-        model,
-        partial(losses.total, task),
-        partial(losses.pictures, task),
-        about={"method": "U2Fusion_2020", "tasks": " ".join(args.tasks)},
-    )
-    training.keeps = losses.memory
-    training.next_epoch = losses.memory.epochs
-    training.num_epochs = losses.memory.epochs + args.num_epochs
-    return training
+Batch = dict[str, Tensor]
 
 
 def main(args: argparse.Namespace) -> None:
-    """Train as `args` says, task after task."""
+    """Train one network on task after task; elastic weights keep what the earlier ones need."""
     check_crop_size(args.crop_size)
-    if not args.gray:
-        raise InputError("--gray False: the network takes luma; run_fusion.py keeps the colour")
     sets = sets_of_tasks(args)
-    accelerator = start_process(args, build_parser())
+    accelerator = start_process(args, build_parser())  # allocator, seed, banner
+    announce_demo(
+        accelerator, [path for paths in sets.values() for path in paths], flags_of_sets(args)
+    )
+
     tasks = [
         Task(name, getattr(args, f"c_{name}"), *split_task(name, folders, args))
         for name, folders in sets.items()
     ]
     measure = InformationMeasure.load(args.vgg_weights, args.vgg_convention).to(accelerator.device)
     accelerator.print(f"Information by {measure.name}")
-    state, run = read_resumed(args), None
     memory = ElasticWeights(accelerator.device)
-    if state and "keeps" in state:
-        memory.load_state_dict(state["keeps"])
-    losses = TaskLosses(args, accelerator, measure, memory)
-    model = DenseNet().to(accelerator.device)  # as the last task left it, in full precision
+    if known := read_extra_state(args.resume_path):
+        memory.load_state_dict(known)
+    task_losses = TaskLosses(args, accelerator, measure, memory)
+    network = DenseNet().to(accelerator.device)
+
+    run = None
     for number in range(memory.finished, len(tasks)):
         task, done = tasks[number], tasks[: number + 1]
         accelerator.print(f"Task {number + 1} of {len(tasks)}: {task.name}")
-        training = build_training(args, accelerator, task, deepcopy(model), losses)
-        run = resume(training, state, args, load_into) or run
-        state = None
-        if accelerator.is_main_process:
-            run = training.run = open_run(run, HERE / "runs", args)
-        fit(training)
-        model.load_state_dict(accelerator.unwrap_model(training.model).state_dict())
-        kept = [f"{name} {loss:.6f}" for name, loss in losses.validate(model, done).items()]
-        accelerator.print(f"Loss after {task.name}: {', '.join(kept) or 'not validated'}")
+        run = train_task(args, accelerator, network, task, task_losses, memory, run)
+        found = [f"{name} {loss:.6f}" for name, loss in task_losses.validate(network, done).items()]
+        accelerator.print(f"Loss after {task.name}: {', '.join(found) or 'not validated'}")
         if number + 1 < len(tasks):
-            samples = losses.fisher_samples(done)
-            memory.finish_task(model, training.next_epoch, samples, losses.fisher_loss)
+            samples = task_losses.fisher_samples(done)
+            memory.finish_task(network, run.state.next_epoch, samples, task_losses.fisher_loss)
         accelerator.free_memory()
-    accelerator.end_training()
+    accelerator.end_training()  # a process group that is left open can abort the exit
+
+
+def train_task(
+    args: argparse.Namespace,
+    accelerator: Accelerator,
+    network: nn.Module,
+    task: Task,
+    task_losses: TaskLosses,
+    memory: ElasticWeights,
+    previous: Run | None,
+) -> Run:
+    """Train the network on a task, in the run of the previous task if there is one."""
+    task_losses.measure_once(task)
+    model: nn.Module = deepcopy(network)  # `network` stays as it is: alone, in full precision
+    optimizer: Optimizer = torch.optim.Adam(model.parameters(), lr=args.lr)
+    model, optimizer, train_loader, val_loader = prepare(
+        accelerator,
+        model,
+        optimizer,
+        task.train_set,
+        task.val_set,
+        args.batch_size,
+        args.num_workers,
+    )
+    scheduler = build_scheduler(optimizer, len(train_loader), args)
+    examples = first_samples(task.val_set or task.train_set, accelerator.device)
+
+    def losses(batch: Batch) -> dict[str, Tensor]:  # of the task, and of forgetting others
+        return task_losses.total(task, model, batch)
+
+    def pictures() -> dict[str, Tensor]:  # for TensorBoard
+        return task_losses.pictures(task, model, examples)
+
+    state = RunState(  # what a checkpoint holds
+        model, optimizer, scheduler, len(train_loader), memory, next_epoch=memory.epochs
+    )
+    about = {"method": "U2Fusion_2020", "tasks": " ".join(args.tasks)}
+    with open_or_resume(args, state, load_into, accelerator, HERE / "runs", about, previous) as run:
+        end = memory.epochs + args.num_epochs
+        for epoch in range(state.next_epoch, end):
+            lr = scheduler.get_last_lr()[0]
+            title = f"Epoch [{epoch + 1}/{end}]" if args.output else ""
+            trained = train_one_epoch(
+                model, train_loader, losses, optimizer, scheduler, accelerator, epoch, title
+            )
+            validated = validate(model, val_loader, losses, accelerator, epoch)
+            run.log(epoch, trained, validated, lr, pictures)
+            run.save(epoch, (validated or trained)["loss"])
+    network.load_state_dict(state.network.state_dict())
+    return run
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
+from torch import nn
+from torch.optim import Optimizer
 
 import configs
 from models.DenseNet import DenseNet
-from run_train import build_training
 from speed import make_measure, make_pairs
 from utils.common.flags import FlagParser, positive_int
 from utils.common.training_flags import PRECISIONS
@@ -22,7 +25,7 @@ from utils.util_dataset import split_task
 from utils.util_device import keep_freed_memory, resolve_device, set_threads
 from utils.util_ewc import ElasticWeights
 from utils.util_tasks import Task, TaskLosses
-from utils.util_train import Training, build_accelerator, set_epoch, train_one_epoch
+from utils.util_train import build_accelerator, build_scheduler, prepare, train_one_epoch
 from utils.utils import run_main
 from utils.vgg import InformationMeasure
 
@@ -42,15 +45,29 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build(
     form: str, data: Path, steps: int, accelerator: Accelerator, vgg: InformationMeasure
-) -> Training:
-    """Return a training as `run_train.py` builds it, its fixed patches measured."""
+) -> Callable[[int], object]:
+    """Return what trains one epoch as `run_train.py` does, with fixed patches measured before."""
     flags = ["--image_path", str(data), "--val_fraction", "0", "--output", "False", *FORMS[form]]
     settings = configs.parse_args(flags)
     settings.patches = steps * settings.batch_size
     device = accelerator.device
     losses = TaskLosses(settings, accelerator, vgg.to(device), ElasticWeights(device))
     task = Task("ivif", settings.c_ivif, *split_task("ivif", [data], settings))
-    return build_training(settings, accelerator, task, DenseNet().to(device), losses)
+    losses.measure_once(task)
+    model: nn.Module = DenseNet().to(device)
+    optimizer: Optimizer = torch.optim.Adam(model.parameters(), lr=settings.lr)
+    model, optimizer, loader, _ = prepare(
+        accelerator, model, optimizer, task.train_set, None, settings.batch_size, 0
+    )
+    scheduler = build_scheduler(optimizer, len(loader), settings)
+
+    def train(epoch: int) -> object:
+        total = partial(losses.total, task, model)
+        return train_one_epoch(
+            model, loader, total, optimizer, scheduler, accelerator, epoch, title=""
+        )
+
+    return train
 
 
 def compare(args: argparse.Namespace) -> dict[str, float]:
@@ -64,10 +81,9 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
         }
         seconds: dict[str, list[float]] = {form: [] for form in FORMS}
         for epoch in range(args.rounds + 1):
-            for form, training in trainings.items():
-                set_epoch(training.train_loader, epoch)
+            for form, train in trainings.items():
                 start = time.perf_counter()
-                train_one_epoch(training, epoch)
+                train(epoch)
                 seconds[form].append((time.perf_counter() - start) / args.steps)
     timed = {form: values[1:] for form, values in seconds.items()}  # the first one warms up
     ratios = [b / a for a, b in zip(timed["fixed"], timed["fresh"], strict=True)]

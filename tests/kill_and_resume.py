@@ -7,6 +7,7 @@ about ten minutes, so it is not one of the tests. The exit status is 1 if anythi
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT / "common_data" / "demo" / "ir_vis"
 TRAIN = (
     f"run_train.py --image_path {DEMO / 'vis'} --crop_size 64 --sampling crop --batch_size 1 "
-    "--num_epochs 12 --device cpu --threads 1"
+    "--num_epochs 12 --device cpu"
 ).split()
 PAIRS = 200
 SIDE = 96  # pixels
@@ -33,7 +34,8 @@ SIDE = 96  # pixels
 def start(method: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start one of the method's scripts, silently."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, *command], cwd=method, **quiet)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, *command], cwd=method, env=environment, **quiet)
 
 
 def finish(method: Path, command: Sequence[str]) -> float:

@@ -158,14 +158,13 @@ def weights_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
 
 def _run_files() -> list[tuple[str, bytes | dict[str, Any], Reader]]:
     """Return a run's checkpoint, which is read as `--resume_path` is."""
-    from tests.common.test_run_state import Kept, resumed, training
+    from tests.common.test_run_state import Extra, checkpoint, resumed, run_state
     from utils.common.checkpoint import load_checkpoint
-    from utils.util_train import state_of
 
     def reader(path: Path) -> object:
-        return resumed(path.parent, load_checkpoint(path), Kept())
+        return resumed(path.parent, load_checkpoint(path), Extra())
 
-    state = state_of(training(1, Kept()))
+    state = checkpoint(run_state(1, Extra()))
     return [(".pth", saved(state), reader), (".pth", state, reader), (".pth", state, reader)]
 
 

@@ -26,6 +26,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {  # shared with other folders than the me
 }
 VARIANTS: dict[str, str] = {  # path: why the folders' own versions are alike
     "configs.py": "all settings of a method are read in one file, with its paper's numbers",
+    "run_train.py": "each shows the training of its paper from top to bottom",
     "utils/util_train.py": "BFFR's training loop is mmengine's, since its segmenter is mmseg's",
 }
 

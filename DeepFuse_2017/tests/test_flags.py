@@ -9,6 +9,7 @@ import pytest
 
 import configs
 import run_fusion
+from tests.helpers import FOLDER
 
 Parse = Callable[[Sequence[str]], argparse.Namespace]
 
@@ -34,7 +35,6 @@ TRAIN = {
     "clipping_weight": ("0.5", 0.5),
     "precision": ("bf16", "bf16"),
     "seed": ("9", 9),
-    "threads": ("2", 2),
     "resume_path": ("runs/x", Path("runs/x")),
     "output": ("False", False),
 }
@@ -69,7 +69,7 @@ def test_flag(parse: Parse, name: str, words: str, value: Any) -> None:
 
 
 def test_no_flag_is_left_out() -> None:
-    assert set(vars(configs.parse_args([]))) == {*TRAIN, "train_num_typed"}
+    assert set(vars(configs.parse_args([]))) == set(TRAIN)
     assert set(vars(run_fusion.parse_args([]))) == set(FUSION)
 
 
@@ -88,8 +88,7 @@ def test_documented_defaults() -> None:
     of_the_paper = {"crop_size": 64, "loss_scales": 1, "patches": 1}
     expected = documented | of_the_paper
     assert {name: args[name] for name in expected} == expected
-    assert args["image_path"] == [configs.DEMO_SCENES]
-    assert configs.DEMO_SCENES == run_fusion.DEMO
+    assert args["image_path"] == [FOLDER / "demo"]
 
 
 @pytest.mark.parametrize("name", ["augment", "gamma", "output"])
@@ -157,11 +156,6 @@ def test_wrong_words_are_errors(
     assert message in capsys.readouterr().err
 
 
-def test_typed_number_is_remembered() -> None:
-    assert not configs.parse_args([]).train_num_typed
-    assert configs.parse_args(["--train_num", "200"]).train_num_typed
-
-
 @pytest.mark.parametrize("parse", [configs.parse_args, run_fusion.parse_args])
 def test_help_prints_flags_and_defaults(
     parse: Parse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -172,8 +166,6 @@ def test_help_prints_flags_and_defaults(
     assert stopped.value.code == 0
     text = "".join(capsys.readouterr().out.split())  # lines wrap anywhere, also in a path
     for name, default in vars(parse([])).items():
-        if name == "train_num_typed":
-            continue
         assert f"--{name}" in text
         if default not in (None, False):
             shown = default[0] if isinstance(default, list) else default

@@ -32,7 +32,7 @@ BEST = "checkpoints/best.safetensors"
 def command_of(scenes: Path) -> list[str]:
     """Return a run of three epochs long enough to be caught in the second one."""
     flags = "--crop_size 64 --patches 6 --augment --gamma --batch_size 2 --num_epochs 3"
-    return ["--image_path", str(scenes), *flags.split(), "--device", "cpu", "--threads", "1"]
+    return ["--image_path", str(scenes), *flags.split(), "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_another_loss_or_other_patches_are_no_resumption(tmp_path: Path, train: 
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
     data = put_scenes(tmp_path / "scenes", 6, count=4)
     flags = ["--image_path", data, *VARIED]
-    flags += ["--val_fraction", 0.34, "--lr", 1e-3, "--device", "cpu", "--threads", 1]
+    flags += ["--val_fraction", 0.34, "--lr", 1e-3, "--device", "cpu"]
     assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
     [single] = runs_of(tmp_path)
 

@@ -9,11 +9,19 @@ import torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import configs
 import run_train
 from models.DeepFuse import DeepFuse
 from tests.conftest import Call
-from tests.helpers import copy_method, get, run_script, runs_of, same_weights, scalars, weights_of
+from tests.helpers import (
+    FOLDER,
+    copy_method,
+    get,
+    run_script,
+    runs_of,
+    same_weights,
+    scalars,
+    weights_of,
+)
 from tests.method import near_identity
 from tests.scenes import put_scene, put_scenes
 from utils.util_weights import load_model
@@ -29,7 +37,7 @@ def scenes(tmp_path: Path) -> Path:
 
 def test_documented_output_and_files(tmp_path: Path, scenes: Path) -> None:
     method = copy_method(tmp_path / "method")
-    flags = ("--num_epochs", 2, "--device", "cpu", "--threads", 1)
+    flags = ("--num_epochs", 2, "--device", "cpu")
     done = run_script("run_train.py", "--image_path", scenes, *QUICK, *flags, cwd=method)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
@@ -111,14 +119,19 @@ def test_it_learns_and_its_weights_fuse(
     assert results[0].std() > 5
 
 
-def test_default_number_is_an_upper_bound(
-    scenes: Path, train: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(configs, "DEMO_SCENES", scenes)
-    flags = (*QUICK, "--num_epochs", 1)
-    assert "Loaded 6 patches" in train(*flags).out
-    outcome = train(*flags, "--train_num", 4, "--patches", 3)
-    assert "Loaded 12 patches (9 to train on, 3 to validate on)" in outcome.out
+def test_without_flags_on_the_demo(train: Call) -> None:
+    outcome = train("--num_epochs", 1)  # besides what makes it quick
+    assert outcome.status == 0
+    assert f"Training on the demo images in {FOLDER / 'demo'}; " in outcome.out
+    assert "Loaded 2 patches (1 to train on, 1 to validate on)" in outcome.out
+
+
+@pytest.mark.parametrize(("number", "used"), [(7, 18), (6, 18), (4, 12)])
+def test_train_num_is_an_upper_bound(scenes: Path, train: Call, number: int, used: int) -> None:
+    flags = ("--num_epochs", 1, "--train_num", number, "--patches", 3)
+    outcome = train("--image_path", scenes, *QUICK, *flags)
+    assert f"Loaded {used} patches ({used - 3} to train on, 3 to validate on)" in outcome.out
+    assert "demo" not in outcome.out
 
 
 def test_several_folders_of_scenes(tmp_path: Path, scenes: Path, train: Call) -> None:

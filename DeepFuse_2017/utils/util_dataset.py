@@ -1,4 +1,4 @@
-"""Exposure brackets to learn from: one folder a scene (DeepFuse, Sec. 4.1)."""
+"""Exposure brackets to learn from: one folder per scene (DeepFuse, Sec. 4.1)."""
 
 import argparse
 import random
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.common.flags import TypedInt, fraction, positive_int
+from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
 from utils.common.pairs import find_scenes
 from utils.common.scenes import Scene, read_scenes
 from utils.common.split import hold_out
@@ -34,9 +34,9 @@ class ExposureDataset(Dataset[Tensor]):
     """Patches of an under- and an over-exposed luma in [0, 1], (2, size, size).
 
     Args:
-        scenes: At least `size` pixels a side.
+        scenes: Each side has at least `size` pixels.
         size: Side of a patch, pixels.
-        patches: Of each scene.
+        patches: How many of each scene.
         augment: Turn and mirror patches.
         gamma: Raise each exposure to a power of its own, drawn from `GAMMAS`, so that more
             exposures are seen than were taken.
@@ -73,7 +73,10 @@ class ExposureDataset(Dataset[Tensor]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by the workers
 
     def start_epoch(self, epoch: int) -> None:
-        """Choose the patches of an epoch (from 0); never called, they stay the same."""
+        """Select the patches of an epoch, counted from 0.
+
+        If this is never called, all epochs use the same patches.
+        """
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -82,16 +85,16 @@ class ExposureDataset(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """Return one pair of patches, (2, size, size)."""
         scene = self.scenes[index // self.patches]
-        chance = random.Random(f"{self.seed} {int(self._epoch)} {index}")
-        top = chance.randint(0, scene.height - self.size)
-        left = chance.randint(0, scene.width - self.size)
+        rng = random.Random(f"{self.seed} {int(self._epoch)} {index}")
+        top = rng.randint(0, scene.height - self.size)
+        left = rng.randint(0, scene.width - self.size)
         place = (slice(top, top + self.size), slice(left, left + self.size))
-        pair = scene.pair(place, chance)
+        pair = scene.pair(place, rng)
         if self.augment:
-            pair = np.rot90(pair, chance.randrange(4), axes=(1, 2))
-            pair = pair[:, :, ::-1] if chance.random() < 0.5 else pair
+            pair = np.rot90(pair, rng.randrange(4), axes=(1, 2))
+            pair = pair[:, :, ::-1] if rng.random() < 0.5 else pair
         if self.gamma:
-            powers = [chance.uniform(*GAMMAS) for _ in pair]
+            powers = [rng.uniform(*GAMMAS) for _ in pair]
             pair = pair ** np.array(powers, np.float32)[:, None, None]
         return torch.from_numpy(np.ascontiguousarray(pair))
 
@@ -100,17 +103,11 @@ def split_scenes(args: argparse.Namespace) -> tuple[ExposureDataset, ExposureDat
     """Return the patches to train on, and those of other scenes to validate on if any.
 
     Raises:
-        InputError: see `load_scenes`; fewer scenes than a typed `--train_num`, too few to split.
+        InputError: see `load_scenes`; or too few scenes to split.
     """
     scenes = load_scenes(args.image_path, args.output)
     train_scenes, val_scenes = hold_out(
-        scenes,
-        args.train_num,
-        args.train_num_typed,
-        args.val_fraction,
-        args.seed,
-        "scenes",
-        args.image_path,
+        scenes, args.train_num, args.val_fraction, args.seed, "scenes"
     )
     common = (args.crop_size, args.patches)
     train_set = ExposureDataset(
@@ -119,8 +116,14 @@ def split_scenes(args: argparse.Namespace) -> tuple[ExposureDataset, ExposureDat
     return train_set, ExposureDataset(val_scenes, *common) if val_scenes else None
 
 
-def add_scene_flags(data: argparse._ArgumentGroup, image_path: Path) -> None:
-    """Add the flags that `split_scenes` reads."""
+def add_scene_flags(parser: FlagParser, image_path: Path) -> None:
+    """Add the flags that `split_scenes` reads.
+
+    Args:
+        parser: Where to add them.
+        image_path: Default.
+    """
+    data = parser.add_flag_group("data")
     data.add_argument(
         "--image_path",
         type=Path,
@@ -129,17 +132,26 @@ def add_scene_flags(data: argparse._ArgumentGroup, image_path: Path) -> None:
         help="folders of scenes, each a folder of two or more exposures",
     )
     data.add_argument(
-        "--train_num",
-        action=TypedInt,
-        default=200,
-        help="scenes to use; the default is an upper bound",
+        "--train_num", type=positive_int, default=200, help="use at most this many scenes"
     )
     data.add_argument(
-        "--val_fraction", type=fraction, default=0.05, help="share of them to validate on"
+        "--val_fraction",
+        type=fraction,
+        default=0.05,
+        help="share of the scenes to validate on instead of training on them",
     )
     data.add_argument(
         "--crop_size", type=positive_int, default=64, help="side of a patch, pixels (Sec. 4.1)"
     )
     data.add_argument(
-        "--patches", type=positive_int, default=1, help="patches of each scene an epoch"
+        "--patches", type=positive_int, default=1, help="patches of each scene per epoch"
+    )
+    data.add_argument(
+        "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"
+    )
+    data.add_argument(
+        "--gamma",
+        action=BooleanFlag,
+        default=False,
+        help="vary the exposure of patches by random exponents",
     )

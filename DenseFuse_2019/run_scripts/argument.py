@@ -24,7 +24,7 @@ def resolve(arguments: Sequence[str]) -> list[str]:
     for word in arguments:
         flag, equals, value = word.partition("=")
         if word.startswith("--"):
-            of_path = "--" + flag[2:].replace("-", "_") in PATHS
+            of_path = flag in PATHS
             resolved.append(f"{flag}={_absolute(value)}" if of_path and equals else word)
         else:
             resolved.append(_absolute(word) if of_path else word)

@@ -90,10 +90,10 @@ def train(
     """Call `run_train.py` in this process; its runs go to `tmp_path/runs`."""
     monkeypatch.setattr(run_train, "HERE", tmp_path)
     deterministic = torch.are_deterministic_algorithms_enabled()
-    monkeypatch.setattr("utils.common.run.keep_freed_memory", lambda: None)
+    monkeypatch.setattr("utils.util_train.keep_freed_memory", lambda: None)
 
     def call(*arguments: object) -> Outcome:
-        words = ["--device", "cpu", "--threads", "1", *(str(a) for a in arguments)]
+        words = ["--device", "cpu", *(str(a) for a in arguments)]
         AcceleratorState._reset_state(reset_partial_state=True)  # as in a process of its own
         outcome = _exit_of(lambda: run_main(run_train.main, run_train.parse_args(words)), capsys)
         torch.use_deterministic_algorithms(deterministic)

@@ -18,7 +18,7 @@ from configs import build_parser
 from tests.helpers import FOLDER, copy_method, put_photos, quiet_environment, runs_of, scalars
 from utils.common.flags import optional_path
 
-SMALL = ("--crop_size", "16", "--device", "cpu", "--threads", "1", "--num_epochs", "2")
+SMALL = ("--crop_size", "16", "--device", "cpu", "--num_epochs", "2")
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_runs_without_a_curve(
 
 def test_every_path_of_the_training_is_resolved() -> None:
     argument = runpy.run_path(str(FOLDER / "run_scripts" / "argument.py"))
-    actions = [action for action in build_parser()._actions if callable(action.type)]
+    actions = [action for group in build_parser().groups for action in group.actions]
     takes_path = [a.option_strings[0] for a in actions if a.type in (Path, optional_path)]
     assert len(takes_path) == 2
     for flag in takes_path:
@@ -136,10 +136,9 @@ def test_every_path_of_the_training_is_resolved() -> None:
 def table() -> str:
     """Return the parameters as a table in Markdown, group by group."""
     lines = []
-    for group in build_parser()._action_groups:
-        actions = [a for a in group._group_actions if not isinstance(a, argparse._HelpAction)]
-        lines += ["", f"| {group.title} | default | |", "|---|---|---|"] if actions else []
-        lines += [f"| {name(action)} | {default(action)} | {action.help} |" for action in actions]
+    for group in build_parser().groups:
+        lines += ["", f"| {group.title} | default | |", "|---|---|---|"]
+        lines += [f"| {name(a)} | {default(a)} | {a.help} |" for a in group.actions]
     return "\n".join(lines[1:]) + "\n"
 
 

@@ -1,7 +1,7 @@
 # From common_code/photographs/utils/util_dataset.py; edit it there, then tools/sync.py.
 """The photographs that an auto-encoder learns to reconstruct (DenseFuse, NestFuse).
 
-One kind of image is enough: training never fuses, it only asks that the decoder undo the encoder.
+Pairs of images are not needed: training does not fuse, the decoder learns to undo the encoder.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.common.color import LUMA
-from utils.common.flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.common.color import luma_of_array
+from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
 from utils.common.image import list_images, read_image, to_unit
 from utils.common.split import hold_out
 
@@ -55,7 +55,10 @@ class PhotoDataset(Dataset[Tensor]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by the workers
 
     def start_epoch(self, epoch: int) -> None:
-        """Choose the crops of an epoch (from 0); never called, they stay the same."""
+        """Select the crops of an epoch, counted from 0.
+
+        If this is never called, all epochs use the same crops.
+        """
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -68,13 +71,13 @@ class PhotoDataset(Dataset[Tensor]):
             InputError: the file cannot be read; the message names it.
         """
         pixels = read_image(self.files[index])
-        chance = random.Random(f"{self.seed} {int(self._epoch)} {index}")
-        pixels = self._square(pixels, chance)
-        if self.flip and chance.random() < 0.5:
+        rng = random.Random(f"{self.seed} {int(self._epoch)} {index}")
+        pixels = self._square(pixels, rng)
+        if self.flip and rng.random() < 0.5:
             pixels = pixels[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(self._channels(to_unit(pixels))))
 
-    def _square(self, pixels: np.ndarray, chance: random.Random) -> np.ndarray:
+    def _square(self, pixels: np.ndarray, rng: random.Random) -> np.ndarray:
         height, width = pixels.shape[:2]
         if self.sampling == "resize":
             return _scale(pixels, self.size, self.size)
@@ -85,18 +88,14 @@ class PhotoDataset(Dataset[Tensor]):
                 max(self.size, round(width * enlarge)),
             )
             pixels = _scale(pixels, height, width)
-        top, left = chance.randint(0, height - self.size), chance.randint(0, width - self.size)
+        top, left = rng.randint(0, height - self.size), rng.randint(0, width - self.size)
         return pixels[top : top + self.size, left : left + self.size]
 
     def _channels(self, image: np.ndarray) -> np.ndarray:
-        """Return (C, H, W): the luma, or three channels (a gray photograph's are equal)."""
-        if image.ndim == 2:
-            image = image[..., None]
-        if self.gray and image.shape[2] == 3:
-            image = image @ np.array(LUMA, np.float32)[:, None]
-        elif not self.gray and image.shape[2] == 1:
-            image = image.repeat(3, axis=2)
-        return image.transpose(2, 0, 1)
+        """Return (C, H, W): the luma, or R, G and B, which are equal for a gray photograph."""
+        if self.gray:
+            return luma_of_array(image)[None]
+        return image.transpose(2, 0, 1) if image.ndim == 3 else np.stack([image] * 3)
 
 
 def _scale(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -106,26 +105,36 @@ def _scale(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     )
 
 
-def add_photo_flags(data: argparse._ArgumentGroup, image_path: Path, train_num: int) -> None:
-    """Add the flags that `split_photos` reads, with these defaults."""
+def add_photo_flags(parser: FlagParser, image_path: Path, train_num: int) -> None:
+    """Add the flags that `split_photos` reads.
+
+    Args:
+        parser: Where to add them.
+        image_path: Default.
+        train_num: Default.
+    """
+    data = parser.add_flag_group("data")
     data.add_argument(
         "--image_path",
         type=Path,
         nargs="+",
         default=[image_path],
-        help="folders of photographs, such as MS-COCO's",
+        help="folders of photographs, such as those of MS-COCO",
     )
     data.add_argument(
-        "--gray", action=BooleanFlag, default=True, help="train on the luma (1 channel), else RGB"
+        "--gray",
+        action=BooleanFlag,
+        default=True,
+        help="train on the luma (1 channel) instead of R, G and B",
     )
     data.add_argument(
-        "--train_num",
-        action=TypedInt,
-        default=train_num,
-        help="images to use; the default is an upper bound",
+        "--train_num", type=positive_int, default=train_num, help="use at most this many images"
     )
     data.add_argument(
-        "--val_fraction", type=fraction, default=0.05, help="share of them to validate on"
+        "--val_fraction",
+        type=fraction,
+        default=0.05,
+        help="share of the images to validate on instead of training on them",
     )
     data.add_argument(
         "--crop_size", type=positive_int, default=256, help="side of a sample, pixels"
@@ -137,7 +146,10 @@ def add_photo_flags(data: argparse._ArgumentGroup, image_path: Path, train_num: 
         help="scale whole images to that side, as the papers do, or cut squares out of them",
     )
     data.add_argument(
-        "--flip", action=BooleanFlag, default=False, help="mirror half of the samples"
+        "--flip",
+        action=BooleanFlag,
+        default=False,
+        help="mirror half of the samples left to right",
     )
 
 
@@ -145,30 +157,10 @@ def split_photos(args: argparse.Namespace) -> tuple[PhotoDataset, PhotoDataset |
     """Return the photographs to train on, and those to validate on if any.
 
     Raises:
-        InputError: see `choose_files`.
+        InputError: no images, or too few to split.
     """
-    train_files, val_files = choose_files(
-        args.image_path, args.train_num, args.train_num_typed, args.val_fraction, args.seed
-    )
+    files = [file for folder in args.image_path for file in list_images(folder, "--image_path")]
+    train_files, val_files = hold_out(files, args.train_num, args.val_fraction, args.seed, "images")
     common = (args.gray, args.crop_size, args.sampling)
     train_set = PhotoDataset(train_files, *common, flip=args.flip, seed=args.seed)
     return train_set, PhotoDataset(val_files, *common) if val_files else None
-
-
-def choose_files(
-    folders: Sequence[Path], wanted: int, typed: bool, val_fraction: float, seed: int
-) -> tuple[list[Path], list[Path]]:
-    """Return the files to train on and those to validate on, see `hold_out`.
-
-    Args:
-        folders: Folders of photographs (not searched below their first level).
-        wanted: See `hold_out`; so are the others.
-        typed: The user asked for that number.
-        val_fraction: Share held out.
-        seed: Decides which images are used.
-
-    Raises:
-        InputError: no images, or see `hold_out`.
-    """
-    files = [file for folder in folders for file in list_images(folder, "--image_path")]
-    return hold_out(files, wanted, typed, val_fraction, seed, "images", folders)

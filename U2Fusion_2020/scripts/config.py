@@ -22,13 +22,12 @@ def start(file: str, arguments: Sequence[str]) -> int:
 
 
 def map_paths(file: str, arguments: Sequence[str]) -> list[str]:
-    """Return a file's arguments with the values of flags that take paths made absolute."""
+    """Return the arguments of a file, with the values of flags that take paths made absolute."""
     found = []
     takes_path = False
     for word in arguments:
         name, equals, value = word.removeprefix("--").partition("=")
         if word.startswith("--"):
-            name = name.replace("-", "_")
             takes_path = name in PATHS[file] or name.endswith(PATH_ENDINGS)
             found.append(f"--{name}={_absolute(value)}" if takes_path and equals else word)
         else:
@@ -37,7 +36,7 @@ def map_paths(file: str, arguments: Sequence[str]) -> list[str]:
 
 
 def _absolute(path: str) -> str:
-    """Return an absolute path; `None`, which is none, stays."""
+    """Return an absolute path, but the word `None`, which means no path, as it is."""
     return path if path == "None" else str(Path(path).absolute())
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import configs
 import run_fusion
+from tests.helpers import FOLDER
 from utils.utils import InputError
 
 Parse = Callable[[Sequence[str]], argparse.Namespace]
@@ -20,7 +21,6 @@ COMMON = {
     "c_mef": ("2e3", 2000.0),
     "c_mff": ("7", 7.0),
     "device": ("cuda:1", "cuda:1"),
-    "threads": ("2", 2),
 }
 TRAIN = COMMON | {
     "tasks": ("mff ivif mef", ["mff", "ivif", "mef"]),
@@ -28,7 +28,6 @@ TRAIN = COMMON | {
     "ivif_path": ("a b", [Path("a"), Path("b")]),
     "mef_path": ("a", [Path("a")]),
     "mff_path": ("a b c", [Path("a"), Path("b"), Path("c")]),
-    "gray": ("False", False),
     "train_num": ("12", 12),
     "val_fraction": ("0.2", 0.2),
     "crop_size": ("96", 96),
@@ -67,6 +66,7 @@ FUSION = (
         "color": ("False", False),
         "stretch": ("minmax", "minmax"),
         "tile": ("0", 0),
+        "threads": ("2", 2),
         "save_reference": ("", True),
         "task": ("mef", "mef"),
     }
@@ -87,7 +87,7 @@ def test_flag(parse: Parse, name: str, words: str, value: Any) -> None:
 
 
 def test_no_flag_is_left_out() -> None:
-    assert set(vars(configs.parse_args([]))) == {*TRAIN, "train_num_typed"}
+    assert set(vars(configs.parse_args([]))) == set(TRAIN)
     assert set(vars(run_fusion.parse_args([]))) == set(FUSION)
 
 
@@ -95,7 +95,6 @@ def test_documented_defaults() -> None:
     args = vars(configs.parse_args([]))
     documented = {
         "train_num": 10000,
-        "gray": True,
         "resume_path": None,
         "device": "auto",
         "batch_size": 4,
@@ -129,7 +128,7 @@ def test_defaults_are_sets_of_the_demo() -> None:
     assert sets == {task: [configs.DEMO_SETS[task]] for task in sets}
     places = {"ivif": "ir_vis", "mef": "exposures", "mff": "ir_vis/vis"}
     for task, [folder] in sets.items():
-        assert folder == run_fusion.DEMO / places[task]
+        assert folder == FOLDER / "demo" / places[task]
 
 
 def test_sets_of_one_task() -> None:
@@ -157,7 +156,7 @@ def test_a_task_is_learned_once() -> None:
         configs.sets_of_tasks(args)
 
 
-@pytest.mark.parametrize("name", ["gray", "fresh_patches", "augment", "output"])
+@pytest.mark.parametrize("name", ["fresh_patches", "augment", "output"])
 @pytest.mark.parametrize("value", [True, False])
 def test_switches_of_training(name: str, value: bool) -> None:
     short = f"--{name}" if value else f"--no-{name}"
@@ -189,7 +188,7 @@ def test_switches_of_fusing(words: str, color: bool, align: bool) -> None:
 
 
 WRONG_TRAINING = {
-    "--gray maybe": "say --gray True or False",
+    "--gray": "unrecognized arguments",
     "--no-augment True": "say --augment True or False",
     "--fresh_patches 1": "say --fresh_patches True or False",
     "--tasks": "expected at least one argument",
@@ -240,11 +239,6 @@ def test_wrong_words_are_errors(
     assert message in capsys.readouterr().err
 
 
-def test_typed_number_is_remembered() -> None:
-    assert configs.parse_args(["--lr", "1"]).train_num_typed is False
-    assert configs.parse_args(["--train_num", "10000"]).train_num_typed is True
-
-
 @pytest.mark.parametrize("parse", [configs.parse_args, run_fusion.parse_args])
 def test_help_prints_flags_and_defaults(
     parse: Parse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -256,8 +250,6 @@ def test_help_prints_flags_and_defaults(
     assert stopped.value.code == 0
     text = "".join(capsys.readouterr().out.split())  # lines wrap anywhere, also in a path
     for name, default in defaults.items():
-        if name == "train_num_typed":
-            continue
         assert f"--{name}" in text
         if default not in (None, False):
             shown = default if isinstance(default, list) else [default]

@@ -40,8 +40,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The flags of two tasks of two epochs each, long enough to be caught in one of them."""
     sets = sets_in(tmp_path_factory.mktemp("data"), "ivif", "mef", size=(50, 44))
     words = "--crop_size 32 --patches 6 --augment --batch_size 2 --num_epochs 2 --fisher_samples 2"
-    end = ["--vgg_weights", str(stand_in()), "--device", "cpu", "--threads", "1"]
-    end += ["--mff_path", "unused"]  # its default lies beside the method's folder
+    end = ["--vgg_weights", str(stand_in()), "--device", "cpu"]
     return [*sets, *words.split(), *end]
 
 
@@ -106,7 +105,7 @@ def test_stopped_amid_an_epoch_by_a_signal(
     last = torch.load(run / LAST, weights_only=True)
     number = int(epoch[0])
     assert last["next_epoch"] == number - 1  # this epoch had begun and not ended
-    assert last["keeps"]["finished"] == task
+    assert last["extra_state"]["finished"] == task
 
     done = train(*command, "--resume_path", run)
     assert done.status == 0, done.err
@@ -174,7 +173,7 @@ def test_stopped_between_or_amid_tasks(
         assert train(*two_tasks).status == 130
     [run] = runs_of(tmp_path)
     last = torch.load(run / LAST, weights_only=True)
-    assert (last["next_epoch"], last["keeps"]["finished"]) == (next_epoch, finished)
+    assert (last["next_epoch"], last["extra_state"]["finished"]) == (next_epoch, finished)
     outcome = train(*two_tasks, "--resume_path", run)
     assert outcome.status == 0, outcome.err
     assert ("Nothing to do: 2 epochs are done" in outcome.out) == (finished == 0)
@@ -200,7 +199,7 @@ def test_stopped_amid_the_second_of_three_tasks(
         assert train(*flags).status == 130
     [run] = runs_of(tmp_path)
     assert train(*flags, "--resume_path", run).status == 0
-    memories = [torch.load(r / LAST, weights_only=True)["keeps"] for r in (run, whole)]
+    memories = [torch.load(r / LAST, weights_only=True)["extra_state"] for r in (run, whole)]
     for part in ("anchor", "importance"):
         assert same_weights(memories[0][part], memories[1][part]), part
     assert same_weights(weights_of(run), weights_of(whole))
@@ -264,7 +263,7 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Cal
     sets = sets_in(tmp_path / "sets", "ivif", "mef", count=6)
     flags = [*sets, *quick(), "--patches", 8, "--augment", "--val_fraction", 0.34]
     flags += ["--fisher_samples", 2, "--lr", 1e-4, "--num_epochs", 1]
-    flags += ["--device", "cpu", "--threads", 1]
+    flags += ["--device", "cpu"]
     assert train(*flags, "--batch_size", 4).status == 0
     [single] = runs_of(tmp_path)
 

@@ -51,7 +51,7 @@ def test_tasks_in_sequence(tmp_path: Path, train: Call, sets: tuple[object, ...]
     assert len(scalars(run, "ewc_loss/train")) == 4  # from the second task on
     last = torch.load(run / "checkpoints" / "last.pth", weights_only=True)
     assert last["next_epoch"] == 6
-    assert (last["keeps"]["finished"], last["keeps"]["epochs"]) == (2, 4)
+    assert (last["extra_state"]["finished"], last["extra_state"]["epochs"]) == (2, 4)
     with safe_open(run / "checkpoints" / "best.safetensors", "pt") as file:
         assert file.metadata()["tasks"] == "ivif mef mff"
         assert file.metadata()["epoch"] in ("5", "6")  # of the last task
@@ -94,9 +94,9 @@ def test_ewc_lambda_reaches_the_loss_and_ties_the_weights(
         )
         assert ewc > 0  # a number in the log even where it does not count
         assert loss == pytest.approx(20 * pixel + ssim + value * ewc, rel=1e-4)
-        keeps = torch.load(run / "checkpoints" / "last.pth", weights_only=True)["keeps"]
+        memory = torch.load(run / "checkpoints" / "last.pth", weights_only=True)["extra_state"]
         squares = [
-            (keeps["importance"][name] * (after - keeps["anchor"][name]) ** 2).sum()
+            (memory["importance"][name] * (after - memory["anchor"][name]) ** 2).sum()
             for name, after in weights_of(run).items()
         ]
         moved.append(float(sum(squares)))

@@ -9,11 +9,11 @@ import torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import configs
 import run_train
 from models.DenseNet import DenseNet
 from tests.conftest import Call
 from tests.helpers import (
+    FOLDER,
     copy_method,
     get,
     put_pair,
@@ -45,14 +45,14 @@ def test_documented_output_and_files(tmp_path: Path, pairs: Path) -> None:
     """By the script that can be called from another folder."""
     method = copy_method(tmp_path / "a method")
     script = str(method / "scripts" / "run_train.py")
-    flags = (*quick(), "--num_epochs", 2, "--device", "cpu", "--threads", 1)
+    flags = (*quick(), "--num_epochs", 2, "--device", "cpu")
     done = run_script(script, "--image_path", "pairs", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
     rule = "==================hyper-parameters=================="
     expected = [
         *(rule, "----------data----------", "tasks: ivif"),
-        *(f"image_path: {pairs}", "gray_images: True", "train_num: 10000"),
+        *(f"image_path: {pairs}", "train_num: 10000"),
         *("----------information----------", f"vgg_weights: {stand_in()}", "c_ivif: 3000.0"),
         *("----------training----------", "device: cpu", "batch_size: 2", "num_epochs: 2"),
         *("num_workers: 0", "learning rate: 0.0001", "resume_path: None"),
@@ -148,13 +148,22 @@ def test_the_stand_in_is_named_and_other_weights_are_too(
     assert f"Information by {stand_in()}, a stand-in of random weights (seed 0)\n" in outcome.out
 
 
-def test_default_number_is_an_upper_bound(
-    pairs: Path, train: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(configs.DEMO_SETS, "ivif", pairs)
-    assert "Loaded 5 patches (4 to train on, 1 to validate on)" in train(*once()).out
-    outcome = train(*once("--train_num", 4, "--patches", 9))
-    assert "Loaded 12 patches (9 to train on, 3 to validate on)" in outcome.out
+@pytest.mark.parametrize("task", ["ivif", "mef", "mff"])
+def test_without_sets_on_the_demo(train: Call, task: str) -> None:
+    words = ("--tasks", task, "--num_epochs", 1, "--vgg_weights", stand_in())
+    outcome = train(*words)  # besides what makes it quick
+    assert outcome.status == 0, outcome.err
+    folder = FOLDER / "demo" / {"ivif": "ir_vis", "mef": "exposures", "mff": "ir_vis/vis"}[task]
+    assert f"Training on the demo images in {folder}; name your own with " in outcome.out
+    assert "Loaded 2 patches (1 to train on, 1 to validate on)" in outcome.out
+
+
+@pytest.mark.parametrize(("number", "used"), [(6, 15), (5, 15), (4, 12)])
+def test_train_num_is_an_upper_bound(pairs: Path, train: Call, number: int, used: int) -> None:
+    share = 9 if used == 12 else 12
+    outcome = train("--image_path", pairs, *once("--train_num", number, "--patches", share))
+    assert f"Loaded {used} patches ({share} to train on, 3 to validate on)" in outcome.out
+    assert "demo" not in outcome.out
 
 
 def test_several_sets_of_a_task(tmp_path: Path, pairs: Path, train: Call) -> None:
@@ -297,11 +306,9 @@ def test_mixed_precision_leaves_the_loss_exact(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--gray", "False"), "--gray False: the network takes luma; run_fusion.py keeps the col"),
         (("--crop_size", 10), "--crop_size 10: SSIM needs 11 or more"),
         (("--crop_size", 34), "is 47x33, smaller than --crop_size 34"),
         (("--train_num", 1), "1 ivif pairs are too few to split; add some, or --val_fraction 0"),
-        (("--train_num", 6), "--train_num 6: only 5 ivif pairs in "),
         (("--tasks", "ivif", "mef"), "--image_path is of one task; with several --tasks use "),
         (("--tasks", "ivif", "ivif"), "--tasks ivif ivif: each can be learned once"),
         (("--tasks", "mff"), "no mff pairs in "),

@@ -2,7 +2,7 @@
 
 import argparse
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from utils.common.flags import BooleanFlag, TypedInt, fraction, positive_int
+from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
 from utils.common.image import SUFFIXES, list_images
 from utils.common.names import folder_role
 from utils.common.pairs import PAIR, find_pairs, find_scenes, pairs_in
@@ -37,18 +37,18 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
     """Patches of two registered lumas in [0, 1]: `sources`, (2, size, size).
 
     Args:
-        scenes: At least `size` pixels a side.
+        scenes: Each side has at least `size` pixels.
         size: Side of a patch, pixels.
-        patches: How many; by default one of each scene.
-        fixed: Cut, turn and mirror in every epoch as in the first one.
-        augment: Turn and mirror them.
-        swap: Exchange the two sources of half of them, others in every epoch.
+        patches: How many in all; by default one of each scene.
+        fixed: Use the same patches in every epoch.
+        augment: Turn and mirror patches.
+        swap: Exchange the two sources of half of the patches, of others in every epoch.
         seed: Together with the epoch and the sample's index it decides all of these, whatever
             the number of workers and processes.
 
     Attributes:
-        weights: The weights of what `patch` returns if they were measured, (len, 2); samples
-            then have `weights`, (2,). Only where patches are fixed.
+        weights: Measured weights of the sources that `patch` returns, (len, 2), or None. If they
+            are set, which is for fixed patches only, samples have `weights`, (2,).
 
     Raises:
         InputError: a scene is smaller than a patch.
@@ -83,7 +83,7 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # seen by the workers
 
     def start_epoch(self, epoch: int) -> None:
-        """Choose the patches of an epoch (from 0), or of fixed ones the order of their sources."""
+        """Select the patches of an epoch, counted from 0; of fixed patches the order of sources."""
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -122,8 +122,8 @@ def find_task_scenes(
     Args:
         task: One of `TASKS`.
         folders: Sets, each with two folders of `FOLDERS` or as `LAYOUTS` says; or those two.
-        flag: The one that they were given with.
-        show_progress: Draw a progress bar.
+        flag: The one that names these folders.
+        show_progress: Whether to show a progress bar.
 
     Raises:
         InputError: no such layout, an image without partner, or unequal sizes.
@@ -140,7 +140,7 @@ def find_task_scenes(
 
 
 def _find_files(task: str, folder: Path, flag: str) -> tuple[Files, type[Scene]]:
-    """Return the files of a set, scene by scene, and what to make of them."""
+    """Return the files of a set, scene by scene, and the class of these scenes."""
     if not folder.is_dir():
         raise InputError(f"no folder {folder} ({flag})")
     if task == "ivif":
@@ -179,19 +179,11 @@ def split_task(
     """Return the patches of a task to train on, and those of other scenes to validate on if any.
 
     Raises:
-        InputError: see `find_task_scenes`; fewer scenes than a typed `--train_num`, or too few to
-            split.
+        InputError: see `find_task_scenes`; or too few scenes to split.
     """
     flag = "--image_path" if args.image_path else f"--{task}_path"
-    train, val = hold_out(
-        find_task_scenes(task, folders, flag, args.output),
-        args.train_num,
-        args.train_num_typed,
-        args.val_fraction,
-        args.seed,
-        f"{task} pairs",
-        folders,
-    )
+    scenes = find_task_scenes(task, folders, flag, args.output)
+    train, val = hold_out(scenes, args.train_num, args.val_fraction, args.seed, f"{task} pairs")
     train_set = PatchDataset(
         train,
         args.crop_size,
@@ -207,20 +199,26 @@ def split_task(
     return train_set, PatchDataset(val, args.crop_size, share, fixed=True)
 
 
-def add_pair_flags(data: argparse._ArgumentGroup, demo: dict[str, Path]) -> None:
-    """Add the flags that `split_task` reads; `demo` holds a set for each task."""
+def add_pair_flags(parser: FlagParser, demo: Mapping[str, Path]) -> None:
+    """Add the flags that `split_task` reads.
+
+    Args:
+        parser: Where to add them.
+        demo: The default set of each task.
+    """
+    data = parser.add_flag_group("data")
     data.add_argument(
         "--tasks",
         nargs="+",
         choices=TASKS,
         default=["ivif"],
-        help="what to learn, one after the other: infrared and visible, exposures, multi-focus",
+        help="tasks to learn one after the other: infrared and visible, exposures, multi-focus",
     )
     data.add_argument(
         "--image_path",
         type=Path,
         nargs="+",
-        help="sets of the task, if there is one; else see the next",
+        help="sets of the task, if --tasks names one; for several use the flags below",
     )
     for task in TASKS:
         data.add_argument(
@@ -231,20 +229,20 @@ def add_pair_flags(data: argparse._ArgumentGroup, demo: dict[str, Path]) -> None
             help=f"sets of the task {task}: {LAYOUTS[task]}",
         )
     data.add_argument(
-        "--gray", action=BooleanFlag, default=True, help="train on luma, as the network needs"
-    )
-    data.add_argument(
         "--train_num",
-        action=TypedInt,
+        type=positive_int,
         default=10000,
-        help="pairs to use of each task; the default is an upper bound",
+        help="use at most this many pairs of each task",
     )
     data.add_argument(
-        "--val_fraction", type=fraction, default=0.05, help="share of them to validate on"
+        "--val_fraction",
+        type=fraction,
+        default=0.05,
+        help="share of the pairs to validate on instead of training on them",
     )
     data.add_argument("--crop_size", type=positive_int, default=64, help="side of a patch, pixels")
     data.add_argument(
-        "--patches", type=positive_int, help="patches in each epoch; by default one of each pair"
+        "--patches", type=positive_int, help="patches per epoch; by default one of each pair"
     )
     data.add_argument(
         "--fresh_patches",

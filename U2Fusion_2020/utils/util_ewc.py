@@ -14,7 +14,6 @@ Departure: gradients of single samples are squared. The official code squares th
 batches of 18, in which those of single samples partly cancel.
 """
 
-import argparse
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.common.checkpoint import tensors_of
-from utils.common.flags import natural_float, positive_int
+from utils.common.flags import FlagGroup, natural_float, positive_int
 from utils.utils import InputError
 
 
@@ -119,7 +118,7 @@ def fisher_information(
     return {name: total / count for name, total in sums.items()}
 
 
-def add_ewc_flags(group: argparse._ArgumentGroup) -> None:
+def add_ewc_flags(group: FlagGroup) -> None:
     """Add the flags of elastic weight consolidation."""
     group.add_argument(
         "--ewc_lambda",

@@ -123,9 +123,9 @@ class TaskLosses:
         for task in tasks:
             self.measure_once(task)
             task.train_set.start_epoch(0)  # the same in a run that went on
-            chance = random.Random(f"{self.args.seed} {task.name}")
+            rng = random.Random(f"{self.args.seed} {task.name}")
             count = min(self.args.fisher_samples, len(task.train_set))
-            chosen = chance.sample(range(len(task.train_set)), count)
+            chosen = rng.sample(range(len(task.train_set)), count)
             for batch in DataLoader(Subset(task.train_set, chosen)):
                 yield task, self._moved(batch)
 

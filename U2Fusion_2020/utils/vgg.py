@@ -251,8 +251,9 @@ def _download(convention: str) -> Mapping[str, Any]:
         ) from error
 
 
-def add_vgg_flags(group: argparse._ArgumentGroup) -> None:
-    """Add the flags of `InformationMeasure.load`, and c."""
+def add_vgg_flags(parser: FlagParser) -> None:
+    """Add the flags of `InformationMeasure.load`, and c of each task."""
+    group = parser.add_flag_group("information")
     group.add_argument(
         "--vgg_weights", type=Path, help="file of VGG16's weights (default: torchvision's)"
     )

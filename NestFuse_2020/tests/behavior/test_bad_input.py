@@ -257,11 +257,11 @@ def test_loss_that_is_not_finite(tmp_path: Path, train: Call, val: float) -> Non
     assert all(value.abs().max() < 10 for value in last["model"].values())  # it is sound
 
 
-def test_more_images_typed_than_there_are(tmp_path: Path, train: Call) -> None:
+def test_one_image_cannot_be_split(tmp_path: Path, train: Call) -> None:
     photos = put_photos(tmp_path / "photos", 3)
-    outcome = train("--image_path", photos, *TINY, "--train_num", 4)
+    outcome = train("--image_path", photos, *TINY, "--train_num", 1)
     assert outcome.status == 1
-    assert f"--train_num 4: only 3 images in {photos} (--image_path)" in outcome.err
+    assert "1 images are too few to split; add some, or --val_fraction 0" in outcome.err
 
 
 def test_gray_weights_with_rgb_asked(

@@ -41,17 +41,17 @@ class FlagGroup:
 
     Attributes:
         title: The heading.
-        names: Of the parsed values of its flags.
+        actions: Its flags, in order.
     """
 
     def __init__(self, parser: argparse.ArgumentParser, title: str) -> None:
         self.title = title
-        self.names: list[str] = []
+        self.actions: list[argparse.Action] = []
         self._group = parser.add_argument_group(title)
 
     def add_argument(self, *names: str, **options: Any) -> None:
         """Add a flag as `ArgumentParser.add_argument` does."""
-        self.names.append(self._group.add_argument(*names, **options).dest)
+        self.actions.append(self._group.add_argument(*names, **options))
 
 
 class BooleanFlag(argparse.Action):
@@ -79,23 +79,6 @@ class BooleanFlag(argparse.Action):
         if values not in words or (values and str(option_string).startswith("--no-")):
             parser.error(f"{option_string} {values}: say {self.option_strings[0]} True or False")
         setattr(namespace, self.dest, words[values] != (option_string in self.turns_off))
-
-
-class TypedInt(argparse.Action):
-    """An integer whose default is only an upper bound: `<dest>_typed` tells if it was given."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
-        super().__init__(option_strings, dest, type=positive_int, **kwargs)
-
-    def __call__(  # noqa: D102
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, values)
-        setattr(namespace, f"{self.dest}_typed", True)
 
 
 def optional_path(text: str) -> Path | None:

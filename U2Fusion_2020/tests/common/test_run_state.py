@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from tests.method import build
-from utils.common.checkpoint import load_checkpoint, save_checkpoint
-from utils.common.run import resume
-from utils.util_train import Training, build_scheduler, state_of
+from utils.common.checkpoint import save_checkpoint
+from utils.common.resume import RunState, resume
+from utils.util_train import build_scheduler
 from utils.util_weights import load_into
 from utils.utils import InputError
 
@@ -22,8 +22,8 @@ State = dict[str, Any]
 ARGS = argparse.Namespace(lr_schedule="step", lr_decay=0.9, warmup_steps=0, num_epochs=4)
 
 
-class Kept:
-    """What a method keeps besides network and optimizer."""
+class Extra:
+    """What a method remembers besides network and optimizer."""
 
     def __init__(self, weights: State | None = None) -> None:
         self.state = {"finished": 0, "anchor": weights or {}}
@@ -35,8 +35,8 @@ class Kept:
         self.state = state
 
 
-def training(steps: int = 0, kept: Kept | None = None) -> Training:
-    """Return a training after some steps of Adam on arbitrary gradients."""
+def run_state(steps: int = 0, extra: Extra | None = None) -> RunState:
+    """Return the state of a run after some steps of Adam on arbitrary gradients."""
     model = build()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     scheduler = build_scheduler(optimizer, 3, ARGS)
@@ -45,31 +45,21 @@ def training(steps: int = 0, kept: Kept | None = None) -> Training:
             value.grad = torch.randn(value.shape)
         optimizer.step()
         scheduler.step()
-    return Training(
-        accelerator=SimpleNamespace(
-            unwrap_model=lambda wrapped: wrapped, print=print, num_processes=1
-        ),
-        model=model,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        train_loader=[None] * 3,
-        val_loader=None,
-        compute_losses=lambda *_: {},
-        make_pictures=lambda *_: {},
-        num_epochs=4,
-        arguments=vars(ARGS),
-        next_epoch=1 if steps else 0,
-        keeps=kept,
-    )
+    return RunState(model, optimizer, scheduler, 3, extra, next_epoch=1 if steps else 0)
 
 
-def resumed(folder: Path, state: State, kept: Kept | None = None) -> Training:
+def checkpoint(state: RunState) -> State:
+    """Return what a run in that state saves."""
+    return copy.deepcopy({**state.state_dict(), "arguments": vars(ARGS)})
+
+
+def resumed(folder: Path, found: State, extra: Extra | None = None) -> RunState:
     """Go on with a checkpoint as `run_train.py` does."""
     path = folder / "last.pth"
-    save_checkpoint(path, state)
-    fresh = training(kept=kept)
+    save_checkpoint(path, found)
+    fresh = run_state(extra=extra)
     args = argparse.Namespace(**vars(ARGS), resume_path=path)
-    resume(fresh, load_checkpoint(path), args, load_into)
+    resume(args, fresh, load_into, SimpleNamespace(print=print, num_processes=1))
     return fresh
 
 
@@ -84,17 +74,16 @@ def tensors_and_values(value: Any) -> list[Any]:
 
 @pytest.mark.parametrize("steps", [0, 2])
 def test_a_sound_checkpoint_is_taken_over(tmp_path: Path, steps: int) -> None:
-    kept = Kept({n: v.clone() for n, v in build().state_dict().items()} if steps else None)
-    state = copy.deepcopy(state_of(training(steps, kept)))
-    if steps:
-        del state["steps_per_epoch"]  # as in older runs
-    found = resumed(tmp_path, state, Kept())
-    assert found.next_epoch == (1 if steps else 0)
-    assert found.keeps.state.keys() == kept.state.keys()
-    for name in ("model", "optimizer", "scheduler", "keeps"):
-        both = (tensors_and_values(part[name]) for part in (state_of(found), state))
+    weights = {n: v.clone() for n, v in build().state_dict().items()} if steps else None
+    saved = checkpoint(run_state(steps, Extra(weights)))
+    state = resumed(tmp_path, saved, Extra())
+    assert state.next_epoch == (1 if steps else 0)
+    found = state.state_dict()
+    for name in ("model", "optimizer", "scheduler", "extra_state"):
+        both = (tensors_and_values(part[name]) for part in (found, saved))
         for one, other in zip(*both, strict=True):
             assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    assert found["extra_state"].keys() == saved["extra_state"].keys()
 
 
 def set_to(*keys: str, value: object) -> Callable[[State], None]:
@@ -161,10 +150,10 @@ DAMAGE: dict[str, tuple[str, Callable[[State], object]]] = {
         "random_states",
         set_to("random_states", "cpu", value=torch.zeros(3, dtype=torch.uint8)),
     ),
-    "half a task": ("keeps", set_to("keeps", "finished", value=0.5)),
+    "half a task": ("extra_state", set_to("extra_state", "finished", value=0.5)),
     "anchors of another shape": (
-        "keeps",
-        set_to("keeps", "anchor", value={"weight": torch.zeros(2)}),
+        "extra_state",
+        set_to("extra_state", "anchor", value={"weight": torch.zeros(2)}),
     ),
     "arguments in a list": ("arguments", set_to("arguments", value=[1])),
     "a tensor for an argument": ("arguments", set_to("arguments", "lr_decay", value=torch.ones(2))),
@@ -174,7 +163,7 @@ DAMAGE: dict[str, tuple[str, Callable[[State], object]]] = {
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path, kind: str) -> None:
     entry, change = DAMAGE[kind]
-    state = copy.deepcopy(state_of(training(1, Kept())))
+    state = checkpoint(run_state(1, Extra()))
     change(state)
     with pytest.raises(InputError, match=rf"last\.pth cannot be resumed: its {entry} "):
-        resumed(tmp_path, state, Kept())
+        resumed(tmp_path, state, Extra())

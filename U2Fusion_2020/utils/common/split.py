@@ -3,7 +3,6 @@
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from utils.utils import InputError
@@ -12,33 +11,20 @@ Sample = TypeVar("Sample")
 
 
 def hold_out(
-    found: Sequence[Sample],
-    wanted: int,
-    typed: bool,
-    val_fraction: float,
-    seed: int,
-    unit: str,
-    folders: Sequence[Path],
+    found: Sequence[Sample], wanted: int, val_fraction: float, seed: int, unit: str
 ) -> tuple[list[Sample], list[Sample]]:
     """Return the samples to train on and those to validate on.
 
     Args:
-        found: All there are.
-        wanted: How many to use, both parts together (`--train_num`).
-        typed: The user asked for that number; otherwise it is an upper bound.
+        found: All samples.
+        wanted: Use at most this many, both parts together (`--train_num`).
         val_fraction: Share held out, in [0, 1); at least one sample unless it is 0.
         seed: Decides which samples are used, and for what.
         unit: What the samples are, for messages.
-        folders: Where they were found (`--image_path`), likewise.
 
     Raises:
-        InputError: fewer than a typed number, or too few to split.
+        InputError: too few samples to split.
     """
-    if typed and wanted > len(found):
-        where = ", ".join(map(str, folders))
-        raise InputError(
-            f"--train_num {wanted}: only {len(found)} {unit} in {where} (--image_path)"
-        )
     used = random.Random(seed).sample(found, min(wanted, len(found)))
     held_out = max(1, round(val_fraction * len(used))) if val_fraction > 0 else 0
     if held_out >= len(used):

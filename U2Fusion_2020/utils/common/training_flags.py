@@ -1,9 +1,10 @@
 # From common_code/training/utils/common/training_flags.py; edit it there, then tools/sync.py.
 """The flags that every training has."""
 
-import argparse
-
 from utils.common.flags import (
+    BooleanFlag,
+    FlagGroup,
+    FlagParser,
     natural_float,
     natural_int,
     optional_path,
@@ -15,58 +16,76 @@ PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}  # ours to accelerat
 
 
 def add_training_flags(
-    training: argparse._ArgumentGroup, batch_size: int, num_epochs: int, lr: float, where: str
-) -> None:
-    """Add the flags of the optimisation.
+    parser: FlagParser, batch_size: int, num_epochs: int, lr: float, source: str
+) -> FlagGroup:
+    """Add the flags of the optimization and return their group, for those of the method.
 
     Args:
-        training: Where to add them.
+        parser: Where to add them.
         batch_size: Default.
         num_epochs: Default.
         lr: Default.
-        where: Section of the paper that these are from, for the help.
+        source: Where these three are from, such as a section of the paper, for the help.
     """
+    training = parser.add_flag_group("training")
     training.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     training.add_argument(
         "--batch_size",
         type=positive_int,
         default=batch_size,
-        help=f"samples a step and process ({where})",
+        help=f"batch size of each process ({source})",
     )
     training.add_argument(
         "--num_epochs",
         type=positive_int,
         default=num_epochs,
-        help=f"passes over the data ({where})",
+        help=f"passes over the data ({source})",
     )
     training.add_argument(
-        "--num_workers", type=natural_int, default=0, help="processes that load images"
+        "--num_workers", type=natural_int, default=0, help="processes that load samples"
     )
     training.add_argument(
-        "--lr", type=positive_float, default=lr, help=f"learning rate of Adam ({where})"
+        "--lr", type=positive_float, default=lr, help=f"learning rate of Adam ({source})"
     )
     training.add_argument(
         "--lr_schedule",
         choices=("step", "cosine", "constant"),
         default="step",
-        help="times --lr_decay each epoch, to 0 over the run, or none",
+        help="multiply the learning rate by --lr_decay after each epoch, lower it to 0 over the "
+        "run, or keep it",
     )
     training.add_argument(
-        "--lr_decay", type=natural_float, default=0.9, help="factor an epoch of the step schedule"
+        "--lr_decay",
+        type=natural_float,
+        default=0.9,
+        help="factor on the learning rate per epoch, with --lr_schedule step",
     )
     training.add_argument(
-        "--warmup_steps", type=natural_int, default=0, help="steps of linear increase"
+        "--warmup_steps",
+        type=natural_int,
+        default=0,
+        help="raise the learning rate linearly over this many steps",
     )
     training.add_argument(
-        "--precision", choices=tuple(PRECISIONS), default="fp32", help="arithmetic"
+        "--precision",
+        choices=tuple(PRECISIONS),
+        default="fp32",
+        help="number format of the network's arithmetic; losses are always taken in fp32",
     )
-    training.add_argument("--seed", type=int, default=0, help="fixes weights, order and crops")
     training.add_argument(
-        "--threads", type=natural_int, default=0, help="CPU threads, 0 for one a core"
+        "--seed", type=int, default=0, help="decides initial weights, order and crops"
     )
     training.add_argument(
         "--resume_path",
         type=optional_path,
         default=None,
         help="a run's folder or checkpoint to go on with, or weights to start a new run from",
+    )
+    return training
+
+
+def add_console_flags(parser: FlagParser) -> None:
+    """Add the flag that decides what is shown while training."""
+    parser.add_flag_group("console").add_argument(
+        "--output", action=BooleanFlag, default=True, help="show progress bars"
     )

@@ -8,19 +8,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from utils.common.color import LUMA
+from utils.common.color import luma_of_array
 from utils.common.image import Array, read_image, to_unit
 from utils.utils import InputError, warn
 
-CACHE_BYTES = 2 * 2**30  # of lumas that are kept decoded
+CACHE_BYTES = 2 * 2**30  # most bytes of decoded lumas that are kept
 
 
 def read_luma(path: Path) -> Array:
     """Return an image's luma, (H, W), rounded to the levels of the file."""
-    pixels = read_image(path)
-    if pixels.ndim == 2:
-        return pixels
-    return np.rint(pixels @ np.array(LUMA)).astype(pixels.dtype)
+    return luma_of_array(read_image(path))
 
 
 class Scene:
@@ -48,18 +45,18 @@ class Scene:
         self._lumas: list[Array] | None = [lumas[i] for i in order]
 
     def forget(self) -> None:
-        """Decode the files anew from now on, each time they are asked for."""
+        """Drop the decoded pixels; `luma` reads the file on every call from now on."""
         self._lumas = None
 
     def luma(self, index: int) -> Array:
         """Return the luma of an image, the darkest being 0: (H, W)."""
         return self._lumas[index] if self._lumas else read_luma(self.files[index])
 
-    def pair(self, place: tuple[slice, slice], chance: random.Random) -> Array:
+    def pair(self, place: tuple[slice, slice], rng: random.Random) -> Array:
         """Cut a rectangle from one of the darker and one of the brighter half: (2, h, w)."""
         half = len(self.files) // 2
-        under = chance.randrange(half)
-        over = chance.randrange(len(self.files) - half, len(self.files))
+        under = rng.randrange(half)
+        over = rng.randrange(len(self.files) - half, len(self.files))
         return np.stack([to_unit(self.luma(i)[place]) for i in (under, over)])
 
 
@@ -69,13 +66,13 @@ def read_scenes(
     show_progress: bool = True,
     kind: type[Scene] = Scene,
 ) -> list[Scene]:
-    """Read every scene's files once; what fits `CACHE_BYTES` is kept decoded.
+    """Read the files of every scene once, and keep `CACHE_BYTES` of them decoded.
 
     Args:
         found: The files of each scene.
         message: Stands before the progress bar.
-        show_progress: Draw it.
-        kind: What to make of them.
+        show_progress: Whether to show that bar.
+        kind: Class of the scenes that are returned.
 
     Raises:
         InputError: unreadable images, or unequal sizes in a scene.

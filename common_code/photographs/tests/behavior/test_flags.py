@@ -34,7 +34,6 @@ TRAIN = {
     "ssim_weight": ("10", 10.0),
     "precision": ("bf16", "bf16"),
     "seed": ("9", 9),
-    "threads": ("2", 2),
     "resume_path": ("runs/x", Path("runs/x")),
     "output": ("False", False),
 }
@@ -71,7 +70,7 @@ def test_flag(parse: Parse, name: str, words: str, value: Any) -> None:
 
 
 def test_no_flag_is_left_out() -> None:
-    assert set(vars(configs.parse_args([]))) == {*TRAIN, "train_num_typed"}
+    assert set(vars(configs.parse_args([]))) == set(TRAIN)
     assert set(vars(run_fusion.parse_args([]))) == set(FUSION)
 
 
@@ -134,7 +133,6 @@ def test_color_of_fusing(words: str, value: bool) -> None:
         (configs.parse_args, "--val_fraction 1", "not in [0, 1)"),
         (configs.parse_args, "--num_workers -1", "--num_workers"),
         (configs.parse_args, "--warmup_steps -1", "--warmup_steps"),
-        (configs.parse_args, "--threads -1", "--threads"),
         (configs.parse_args, "--lr 0", "--lr"),
         (configs.parse_args, "--lr nan", "--lr"),
         (configs.parse_args, "--precision int8", "invalid choice"),
@@ -156,12 +154,6 @@ def test_wrong_words_are_errors(
     assert message in capsys.readouterr().err
 
 
-def test_typed_number_is_remembered() -> None:
-    assert not configs.parse_args([]).train_num_typed
-    assert configs.parse_args(["--train_num", "70000"]).train_num_typed
-    assert configs.parse_args(["--train_num=5"]).train_num_typed
-
-
 @pytest.mark.parametrize("parse", [configs.parse_args, run_fusion.parse_args])
 def test_help_prints_flags_and_defaults(
     parse: Parse, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -172,8 +164,6 @@ def test_help_prints_flags_and_defaults(
     assert stopped.value.code == 0
     text = "".join(capsys.readouterr().out.split())  # lines wrap anywhere, also in a path
     for name, default in vars(parse([])).items():
-        if name == "train_num_typed":
-            continue
         assert f"--{name}" in text
         if default not in (None, False):
             shown = default[0] if isinstance(default, list) else default

@@ -33,7 +33,7 @@ QUICK = (*SMALL, "--batch_size", 2, "--sampling", "crop", "--flip")
 def command_of(photos: Path) -> list[str]:
     """Return a run of three epochs long enough to be caught in the second one."""
     flags = "--batch_size 2 --sampling crop --flip --num_epochs 3 --val_fraction 0.1 --device cpu"
-    return ["--image_path", str(photos), *flags.split(), "--threads", "1", *map(str, INTERRUPTED)]
+    return ["--image_path", str(photos), *flags.split(), *map(str, INTERRUPTED)]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_a_checkpoint_elsewhere_goes_on_in_a_new_run(tmp_path: Path, train: Call
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
     data = put_photos(tmp_path / "photos", 11)  # 8 to train on, 3 to validate on: unequal shares
     flags = ["--image_path", data, *SMALL, "--sampling", "crop", "--flip"]
-    flags += ["--val_fraction", 0.27, "--lr", 1e-4, "--device", "cpu", "--threads", 1]
+    flags += ["--val_fraction", 0.27, "--lr", 1e-4, "--device", "cpu"]
     assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
     [single] = runs_of(tmp_path)
 

@@ -11,10 +11,10 @@ import torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import configs
 import run_train
 from tests.conftest import Call
 from tests.helpers import (
+    FOLDER,
     copy_method,
     put_photos,
     run_script,
@@ -39,7 +39,7 @@ def photos(tmp_path: Path) -> Path:
 
 def test_documented_output_and_files(tmp_path: Path, photos: Path) -> None:
     method = copy_method(tmp_path / "method")
-    flags = ("--num_epochs", 2, "--device", "cpu", "--threads", 1)
+    flags = ("--num_epochs", 2, "--device", "cpu")
     done = run_script("run_train.py", "--image_path", photos, *QUICK, *flags, cwd=method)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
@@ -120,17 +120,22 @@ def test_it_learns_and_its_weights_fuse(
     assert same_weights(load_model(best)[0].state_dict(), saved)
 
 
-def test_default_number_is_an_upper_bound(
-    tmp_path: Path, photos: Path, train: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(configs, "DEMO_PHOTOS", photos)
-    outcome = train(*SMALL)
+def test_without_flags_on_the_demo(train: Call) -> None:
+    outcome = train(*SMALL)  # besides the size, which makes it quick
     assert outcome.status == 0
-    assert "Loaded 6 images" in outcome.out
+    assert f"Training on the demo images in {FOLDER / 'demo' / 'vis'}; " in outcome.out
+    assert "Loaded 2 images (1 to train on, 1 to validate on)" in outcome.out
     epochs = DEFAULTS["num_epochs"]
     assert f"Epoch [{epochs}/{epochs}]" in outcome.err
-    outcome = train(*SMALL, "--train_num", 4, "--num_epochs", 1)
-    assert "Loaded 4 images (3 to train on, 1 to validate on)" in outcome.out
+
+
+@pytest.mark.parametrize(("number", "used"), [(7, 6), (6, 6), (4, 4)])
+def test_train_num_is_an_upper_bound(photos: Path, train: Call, number: int, used: int) -> None:
+    flags = ("--train_num", number, "--num_epochs", 1)
+    outcome = train("--image_path", photos, *QUICK, *flags)
+    assert outcome.status == 0
+    assert f"Loaded {used} images ({used - 1} to train on, 1 to validate on)" in outcome.out
+    assert "demo" not in outcome.out
 
 
 def test_the_seed_decides(tmp_path: Path, photos: Path, train: Call) -> None:
@@ -212,7 +217,7 @@ def test_run_folders_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def now() -> object:
             return argparse.Namespace(strftime=lambda form: form.replace("%", ""))
 
-    monkeypatch.setattr("utils.utils.datetime", Clock)
+    monkeypatch.setattr("utils.common.run_folder.datetime", Clock)
     names = [make_run_folder(tmp_path / "runs").name for _ in range(3)]
     assert names == ["train_m-d_H-M", "train_m-d_H-M-2", "train_m-d_H-M-3"]
     assert sorted(p.name for p in (tmp_path / "runs" / names[1]).iterdir()) == [

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from configs import parse_args
 from tests.helpers import picture, put, put_photos
-from utils.util_dataset import PhotoDataset, choose_files, split_photos
+from utils.util_dataset import PhotoDataset, split_photos
 from utils.utils import InputError
 
 
@@ -95,23 +95,24 @@ def test_running_workers_learn_of_a_new_epoch(photos: list[Path]) -> None:
             assert torch.equal(found[0], expected)
 
 
+def split(*words: object) -> list[list[Path]]:
+    """Return the files to train on and those to validate on, under some flags."""
+    train, val = split_photos(parse_args([str(word) for word in words]))
+    return [train.files, val.files if val else []]
+
+
 def test_split_is_disjoint_complete_and_repeatable(photos: list[Path]) -> None:
     folder = photos[0].parent
-    train, val = choose_files([folder], 70000, False, 0.34, seed=1)
+    flags = ("--image_path", folder, "--val_fraction", 0.34)
+    train, val = split(*flags, "--seed", 1)
     assert (len(train), len(val)) == (4, 2)
     assert sorted(train + val) == photos
-    assert choose_files([folder], 70000, False, 0.34, seed=1) == (train, val)
-    assert choose_files([folder], 70000, False, 0.34, seed=2) != (train, val)
-    assert choose_files([folder], 3, True, 0, seed=1)[1] == []
-    assert len(choose_files([folder, folder], 12, True, 0, seed=1)[0]) == 12
-
-
-def test_too_few_images(photos: list[Path]) -> None:
-    folder = photos[0].parent
-    with pytest.raises(InputError, match=r"--train_num 7: only 6 images in .*photos"):
-        choose_files([folder], 7, True, 0.05, seed=0)
-    with pytest.raises(InputError, match="1 images are too few to split"):
-        choose_files([folder], 1, True, 0.05, seed=0)
+    assert split(*flags, "--seed", 1) == [train, val]
+    assert split(*flags, "--seed", 2) != [train, val]
+    whole = ("--image_path", folder, folder, "--val_fraction", 0)
+    assert [len(files) for files in split(*whole)] == [12, 0]
+    assert [len(files) for files in split(*whole, "--train_num", 3)] == [3, 0]
+    assert [len(files) for files in split(*whole, "--train_num", 13)] == [12, 0]
 
 
 def test_unreadable_photograph_is_named(tmp_path: Path) -> None:

@@ -13,27 +13,27 @@ from typing import Any
 import torch
 
 from utils.common.files import clear_leftovers, write_atomically
+from utils.common.flags import FlagParser
 from utils.utils import InputError
 
-FREE_ON_RESUME = {
+FREE_ON_RESUME = {  # the last two were flags of earlier versions
     "resume_path",
     "num_epochs",
     "device",
     "num_workers",
-    "threads",
     "output",
+    "threads",
+    "train_num_typed",
 }
 LABELS = {"gray": "gray_images", "lr": "learning rate"}  # as the original repositories print them
 
 
-def print_banner(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Print the documented banner: every flag's value, group by group."""
+def print_banner(parser: FlagParser, args: argparse.Namespace) -> None:
+    """Print every flag's value, group by group, as the original repositories do."""
     print("==================hyper-parameters==================")
-    for group in parser._action_groups:
-        names = [action.dest for action in group._group_actions if hasattr(args, action.dest)]
-        if names:
-            print(f"----------{group.title}----------")
-        for name in names:
+    for group in parser.groups:
+        print(f"----------{group.title}----------")
+        for name in (action.dest for action in group.actions):
             print(f"{LABELS.get(name, name)}: {_as_text(getattr(args, name))}")
     print("==================hyper-parameters==================")
 
@@ -58,13 +58,6 @@ def make_run_folder(root: Path) -> Path:
         (run / "checkpoints").mkdir()
         (run / "logs").mkdir()
         return run
-
-
-def find_checkpoint(resume_path: Path) -> Path:
-    """Return the checkpoint that `--resume_path` means: a file, or a run folder's last one."""
-    if resume_path.is_dir():
-        return resume_path / "checkpoints" / "last.pth"
-    return resume_path
 
 
 def check_same_settings(
@@ -93,7 +86,7 @@ def plain_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def git_revision() -> str:
-    """Return this checkout's revision, with `+` if files differ from it, or `unknown`."""
+    """Return the revision of the checkout, with `+` if files differ from it, or `unknown`."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
         answer = subprocess.run(
@@ -107,8 +100,8 @@ def git_revision() -> str:
 def open_run(run: Path | None, root: Path, args: argparse.Namespace) -> Path:
     """Return `run`, or a new folder below `root`, with `args.json` in it.
 
-    That file holds the arguments, the git revision and the versions that were used. Temporary
-    files of a process that was killed are deleted.
+    That file holds the arguments, the git revision and the versions of Python and PyTorch.
+    Temporary files of a process that was killed are deleted.
     """
     run = run or make_run_folder(root)
     for folder in (run, run / "checkpoints"):
