@@ -1,11 +1,30 @@
-"""What is DeepFuse's own in the tests: its networks."""
+"""What the tests that methods share need to know of this one."""
+
+from pathlib import Path
 
 import torch
 
 from models.DeepFuse import DeepFuse
+from tests.scenes import put_scenes
 
 NAME = "DeepFuse"
 FOLDER_NAME = "DeepFuse_2017"
+
+SMALL = ("--crop_size", 16)  # trains fast
+INTERRUPTED = ("--crop_size", 48, "--patches", 2)  # trains long enough to be interrupted
+VARIED = ("--augment", "--gamma")  # draws what it trains on
+TERMS = ("mef_ssim_loss", "level_loss", "clipping_loss")  # of the loss
+OTHER_RUN = {  # flags that make it another run, by what is said of them
+    "--loss_weighting consistency (now 4.0)": ("--loss_weighting", 4),
+    "--patches 1 (now 3)": ("--patches", 3),
+    "--gamma True (now False)": ("--no-gamma",),
+    "--level_weight 0.1 (now 0.0)": ("--level_weight", 0),
+}
+
+
+def put_training_set(folder: Path, count: int, size: tuple[int, int] = (33, 47)) -> Path:
+    """Write `count` scenes of three exposures to learn from, and return their folder."""
+    return put_scenes(folder, count, count=3, size=size)
 
 
 def build(channels: int = 1) -> DeepFuse:

@@ -1,8 +1,11 @@
 """What the tests that methods share need to know of this one."""
 
+from pathlib import Path
+
 import torch
 
 from models.DenseFuse import DenseFuse
+from tests.helpers import put_photos
 
 NAME = "DenseFuse"
 FOLDER_NAME = "DenseFuse_2019"
@@ -11,10 +14,21 @@ DEFAULTS = {"train_num": 70000, "batch_size": 2, "num_epochs": 4}
 
 SMALL = ("--crop_size", 16)  # trains fast
 INTERRUPTED = ("--crop_size", 112)  # trains long enough to be interrupted
+VARIED = ("--sampling", "crop", "--flip")  # draws what it trains on
+TERMS = ("pixel_loss", "ssim_loss")  # of the loss
+OTHER_RUN = {  # flags that make it another run, by what is said of them
+    "--lr 0.0001 (now 0.001)": ("--lr", 1e-3),
+    "--ssim_weight 100.0 (now 1.0)": ("--ssim_weight", 1),
+}
 TRAIN_FLAGS = {"ssim": ("ms_ssim", "ms_ssim")}  # each with its words and their meaning
 FUSION_FLAGS = {"strategy": ("l1", "l1")}
 OTHER_FUSION = ("--strategy", "max")  # changes the result
 WRONG_FUSION = "--strategy sum"
+
+
+def put_training_set(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:
+    """Write `count` photographs to learn from, and return their folder."""
+    return put_photos(folder, count, size)
 
 
 def build(channels: int = 1) -> DenseFuse:

@@ -1,8 +1,11 @@
 """What the tests that methods share need to know of this one."""
 
+from pathlib import Path
+
 import torch
 
 from models.NestFuse_2020 import NestFuse
+from tests.helpers import put_photos
 
 NAME = "NestFuse"
 FOLDER_NAME = "NestFuse_2020"
@@ -11,6 +14,12 @@ DEFAULTS = {"train_num": 10000, "batch_size": 4, "num_epochs": 10}
 
 SMALL = ("--crop_size", 16, "--ssim", "ssim")  # trains fast
 INTERRUPTED = ("--crop_size", 24, "--ssim", "ssim")  # trains long enough to be interrupted
+VARIED = ("--sampling", "crop", "--flip")  # draws what it trains on
+TERMS = ("pixel_loss", "ssim_loss")  # of the loss
+OTHER_RUN = {  # flags that make it another run, by what is said of them
+    "--lr 0.0001 (now 0.001)": ("--lr", 1e-3),
+    "--ssim_weight 100.0 (now 1.0)": ("--ssim_weight", 1),
+}
 TRAIN_FLAGS = {  # each with its words and their meaning
     "ssim": ("ssim", "ssim"),
     "deepsupervision": ("True", True),
@@ -22,6 +31,11 @@ FUSION_FLAGS = {
 }
 OTHER_FUSION = ("--attention", "spatial")  # changes the result
 WRONG_FUSION = "--channel sum"
+
+
+def put_training_set(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:
+    """Write `count` photographs to learn from, and return their folder."""
+    return put_photos(folder, count, size)
 
 
 def build(channels: int = 1) -> NestFuse:

@@ -1,4 +1,4 @@
-"""What is U2Fusion's own in the tests: its networks, and a stand-in for VGG16."""
+"""What the tests that methods share need to know of this one, and a stand-in for VGG16."""
 
 import functools
 import tempfile
@@ -23,6 +23,23 @@ def stand_in() -> Path:
     return path
 
 
+SMALL = ("--crop_size", 16, "--vgg_weights", stand_in())  # trains fast
+INTERRUPTED = (*SMALL, "--crop_size", 32, "--patches", 3)  # trains long enough to be interrupted
+VARIED = ("--augment",)  # draws what it trains on
+TERMS = ("pixel_loss", "ssim_loss")  # of the loss
+OTHER_RUN = {  # flags that make it another run, by what is said of them
+    "--c_ivif 3000.0 (now 2000.0)": ("--c_ivif", 2000),
+    "--ewc_lambda 80000.0 (now 1.0)": ("--ewc_lambda", 1),
+    "--fresh_patches False (now True)": ("--fresh_patches",),
+    "--mse_weight 20.0 (now 0.0)": ("--mse_weight", 0),
+}
+
+
+def put_training_set(folder: Path, count: int, size: tuple[int, int] = (33, 47)) -> Path:
+    """Write `count` pairs to learn from, and return their folder."""
+    return put_set(folder, count=count, size=size)
+
+
 def build(channels: int = 1) -> DenseNet:
     """Return a fresh network; it takes luma, whatever the number of channels."""
     assert channels == 1
@@ -44,7 +61,7 @@ def near_identity(channels: int = 1, noise: float = 0.01) -> DenseNet:
 
 def quick() -> tuple[object, ...]:
     """Return the flags of a training that takes a moment."""
-    return ("--crop_size", 16, "--batch_size", 2, "--vgg_weights", stand_in())
+    return (*SMALL, "--batch_size", 2)
 
 
 def tiny(*words: object) -> tuple[object, ...]:

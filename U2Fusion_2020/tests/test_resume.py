@@ -1,10 +1,6 @@
 """A run that is stopped goes on as if nothing had happened, in whatever task it was."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,14 +10,13 @@ import torch
 from tests.conftest import Call
 from tests.helpers import (
     copy_method,
-    quiet_environment,
     run_script,
     runs_of,
     same_weights,
     scalars,
     weights_of,
 )
-from tests.method import put_set, quick, stand_in
+from tests.method import put_set, quick
 from utils.util_ewc import ElasticWeights
 from utils.util_tasks import TaskLosses
 
@@ -35,15 +30,6 @@ def sets_in(folder: Path, *tasks: str, **kind: object) -> list[str]:
     return ["--tasks", *tasks, *(word for pair in flags for word in pair)]
 
 
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The flags of two tasks of two epochs each, long enough to be caught in one of them."""
-    sets = sets_in(tmp_path_factory.mktemp("data"), "ivif", "mef", size=(50, 44))
-    words = "--crop_size 32 --patches 6 --augment --batch_size 2 --num_epochs 2 --fisher_samples 2"
-    end = ["--vgg_weights", str(stand_in()), "--device", "cpu"]
-    return [*sets, *words.split(), *end]
-
-
 # The run of each training as it is when nothing stops it, once a test has had to know it.
 WHOLE: dict[str, Path] = {}
 
@@ -55,70 +41,6 @@ def whole_run(name: str, train: Call, folder: Path, flags: Sequence[object]) -> 
         [run] = runs_of(folder)
         WHOLE[name] = run.rename(folder / "whole")
     return WHOLE[name]
-
-
-def stop_in_epoch(
-    method: Path, arguments: list[str], epoch: bytes, how: signal.Signals
-) -> tuple[int, str]:
-    """Start a training, send it a signal amid an epoch; return status and output."""
-    process = subprocess.Popen(
-        [sys.executable, "run_train.py", *arguments],
-        cwd=method,
-        env=quiet_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert process.stdout is not None
-    seen = b""
-    while chunk := os.read(process.stdout.fileno(), 4096):
-        seen += chunk
-        if re.search(rb"Epoch \[" + epoch + rb"\]: +[1-8]\d%", seen):
-            os.kill(process.pid, how)
-            break
-    seen += process.stdout.read()
-    status = process.wait(60)
-    process.stdout.close()
-    return status, seen.decode()
-
-
-@pytest.mark.parametrize(
-    ("how", "epoch", "task"), [(signal.SIGINT, "2/2", 0), (signal.SIGKILL, "4/4", 1)]
-)
-def test_stopped_amid_an_epoch_by_a_signal(
-    tmp_path: Path,
-    train: Call,
-    command: list[str],
-    how: signal.Signals,
-    epoch: str,
-    task: int,
-) -> None:
-    method = copy_method(tmp_path / "method")
-    status, output = stop_in_epoch(method, command, epoch.encode(), how)
-    [run] = runs_of(method)
-    assert status == (-signal.SIGKILL if how == signal.SIGKILL else 130), output
-    assert output.count("Finished Training") == task
-    if how == signal.SIGINT:
-        assert f"Stopped. Go on with --resume_path {run}" in output
-        assert "Traceback" not in output
-    last = torch.load(run / LAST, weights_only=True)
-    number = int(epoch[0])
-    assert last["next_epoch"] == number - 1  # this epoch had begun and not ended
-    assert last["extra_state"]["finished"] == task
-
-    done = train(*command, "--resume_path", run)
-    assert done.status == 0, done.err
-    assert f"goes on at epoch {number}\n" in done.out
-    assert f"Epoch [{number - 1}/" not in done.err
-    assert ("Task 1 of 2: ivif" in done.out) == (task == 0)
-    assert runs_of(method) == [run]  # in place
-    whole = whole_run("signal", train, tmp_path, command)
-    assert not same_weights(last["model"], weights_of(whole))
-    assert same_weights(weights_of(run), weights_of(whole))
-    for name in ("loss/train", "loss/val", "ewc_loss/train"):
-        assert scalars(run, name) == scalars(whole, name)
-    assert (run / BEST).read_bytes()[-4096:] == (whole / BEST).read_bytes()[-4096:]
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int | None, task: int | None) -> None:
@@ -205,50 +127,6 @@ def test_stopped_amid_the_second_of_three_tasks(
     assert same_weights(weights_of(run), weights_of(whole))
 
 
-@pytest.mark.parametrize(("workers", "val_fraction"), [(0, 0.25), (2, 0)])
-def test_two_and_two_epochs_are_four(
-    tmp_path: Path, train: Call, workers: int, val_fraction: float
-) -> None:
-    data = put_set(tmp_path / "pairs", count=5)
-    flags = ("--image_path", data, *quick(), "--augment", "--val_fraction", val_fraction)
-    assert train(*flags, "--num_epochs", 4).status == 0  # without workers
-    [whole] = runs_of(tmp_path)
-    whole = whole.rename(tmp_path / "whole")
-    flags = (*flags, "--num_workers", workers)
-    assert train(*flags, "--num_epochs", 2).status == 0
-    [run] = runs_of(tmp_path)
-    assert train(*flags, "--num_epochs", 4, "--resume_path", run).status == 0
-    assert runs_of(tmp_path) == [run]
-    assert same_weights(weights_of(run), weights_of(whole))
-    assert scalars(run, "loss/train") == scalars(whole, "loss/train")
-
-
-def test_finished_and_changed_runs(tmp_path: Path, train: Call) -> None:
-    flags = ("--image_path", put_set(tmp_path / "pairs"), *quick(), "--num_epochs", 1)
-    assert train(*flags).status == 0
-    [run] = runs_of(tmp_path)
-    before = weights_of(run)
-    outcome = train(*flags, "--resume_path", run)
-    assert outcome.status == 0
-    assert "Nothing to do: 1 epochs are done (--num_epochs)" in outcome.out
-    assert same_weights(weights_of(run), before)
-    changed = ("--c_ivif", 2000, "--ewc_lambda", 1, "--fresh_patches", "--mse_weight", 0)
-    outcome = train(*flags, "--resume_path", run, *changed)
-    assert outcome.status == 1
-    for change in (
-        "--c_ivif 3000.0 (now 2000.0)",
-        "--ewc_lambda 80000.0 (now 1.0)",
-        "--fresh_patches False (now True)",
-        "--mse_weight 20.0 (now 0.0)",
-    ):
-        assert change in outcome.err
-    assert same_weights(weights_of(run), before)
-    outcome = train(*flags, *changed, "--resume_path", run / BEST)  # weights alone
-    assert outcome.status == 0
-    assert "A new run starts from the weights" in outcome.out
-    assert len(runs_of(tmp_path)) == 2
-
-
 def test_other_tasks_are_no_resumption(tmp_path: Path, train: Call) -> None:
     sets = sets_in(tmp_path / "sets", "ivif", "mef")[3:]
     flags = (*sets, *quick(), "--num_epochs", 1)
@@ -259,6 +137,7 @@ def test_other_tasks_are_no_resumption(tmp_path: Path, train: Call) -> None:
     assert "--tasks ['ivif'] (now ['ivif', 'mef'])" in outcome.err
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
     sets = sets_in(tmp_path / "sets", "ivif", "mef", count=6)
     flags = [*sets, *quick(), "--patches", 8, "--augment", "--val_fraction", 0.34]

@@ -1,4 +1,5 @@
-"""A run that is stopped goes on as if nothing had happened; two processes are one."""
+# From common_code/training/tests/common/test_processes.py; edit it there, then tools/sync.py.
+"""Trainings that are killed, and trainings in two processes, as a user starts them."""
 
 import os
 import re
@@ -22,32 +23,28 @@ from tests.helpers import (
     scalars,
     weights_of,
 )
-from tests.scenes import put_scenes
+from tests.method import INTERRUPTED, SMALL, TERMS, VARIED, put_training_set
 
-VARIED = ("--crop_size", 16, "--patches", 2, "--augment", "--gamma")
-QUICK = (*VARIED, "--batch_size", 2)
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]  # a run is shared
 BEST = "checkpoints/best.safetensors"
 
 
-def command_of(scenes: Path) -> list[str]:
-    """Return a run of three epochs long enough to be caught in the second one."""
-    flags = "--crop_size 64 --patches 6 --augment --gamma --batch_size 2 --num_epochs 3"
-    return ["--image_path", str(scenes), *flags.split(), "--device", "cpu"]
-
-
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return put_scenes(tmp_path_factory.mktemp("data") / "scenes", 8, count=3, size=(80, 72))
+def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A run of three epochs long enough to be caught in the second one."""
+    data = put_training_set(tmp_path_factory.mktemp("data") / "set", 16, (120, 116))
+    flags = ["--batch_size", "2", "--num_epochs", "3", "--val_fraction", "0.1", "--device", "cpu"]
+    return ["--image_path", str(data), *map(str, (*INTERRUPTED, *VARIED)), *flags]
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(
-    tmp_path_factory: pytest.TempPathFactory, scenes: Path
+    tmp_path_factory: pytest.TempPathFactory, command: list[str]
 ) -> Iterator[Callable[[], Path]]:
     """Start the whole training beside the tests; calling gives its run folder when it is done."""
     method = copy_method(tmp_path_factory.mktemp("whole") / "method")
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(run_script, "run_train.py", *command_of(scenes), cwd=method)
+        running = pool.submit(run_script, "run_train.py", *command, cwd=method)
 
         def run_folder() -> Path:
             assert running.result().returncode == 0, running.result().stderr
@@ -84,10 +81,10 @@ def stop_in_second_epoch(
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_amid_an_epoch(
-    tmp_path: Path, scenes: Path, uninterrupted: Callable[[], Path], how: signal.Signals
+    tmp_path: Path, command: list[str], uninterrupted: Callable[[], Path], how: signal.Signals
 ) -> None:
     method = copy_method(tmp_path / "method")
-    status, output = stop_in_second_epoch(method, command_of(scenes), how)
+    status, output = stop_in_second_epoch(method, command, how)
     [run] = runs_of(method)
     assert status == (-signal.SIGKILL if how == signal.SIGKILL else 130), output
     assert "Finished Training" not in output
@@ -97,7 +94,7 @@ def test_stopped_amid_an_epoch(
     last = torch.load(run / "checkpoints" / "last.pth", weights_only=True)
     assert last["next_epoch"] == 1  # the second epoch had begun and not ended
 
-    done = run_script("run_train.py", *command_of(scenes), "--resume_path", run, cwd=method)
+    done = run_script("run_train.py", *command, "--resume_path", run, cwd=method)
     assert done.returncode == 0, done.stderr
     assert "goes on at epoch 2" in done.stdout
     assert "Epoch [1/3]" not in done.stderr
@@ -109,50 +106,10 @@ def test_stopped_amid_an_epoch(
     assert (run / BEST).read_bytes()[-4096:] == (whole / BEST).read_bytes()[-4096:]
 
 
-@pytest.mark.parametrize(("workers", "val_fraction"), [(0, 0.25), (2, 0)])
-def test_two_and_two_epochs_are_four(
-    tmp_path: Path, train: Call, workers: int, val_fraction: float
-) -> None:
-    data = put_scenes(tmp_path / "scenes", 8, count=3)
-    flags = ("--image_path", data, *QUICK, "--val_fraction", val_fraction)
-    assert train(*flags, "--num_epochs", 4).status == 0  # without workers
-    [whole] = runs_of(tmp_path)
-    whole = whole.rename(tmp_path / "whole")
-    flags = (*flags, "--num_workers", workers)
-    assert train(*flags, "--num_epochs", 2).status == 0
-    [run] = runs_of(tmp_path)
-    assert train(*flags, "--num_epochs", 4, "--resume_path", run).status == 0
-    assert runs_of(tmp_path) == [run]
-    assert same_weights(weights_of(run), weights_of(whole))
-    assert scalars(run, "loss/train") == scalars(whole, "loss/train")
-
-
-def test_another_loss_or_other_patches_are_no_resumption(tmp_path: Path, train: Call) -> None:
-    data = put_scenes(tmp_path / "scenes", 4)
-    flags = ("--image_path", data, *QUICK)
-    assert train(*flags, "--num_epochs", 1).status == 0
-    [run] = runs_of(tmp_path)
-    changed = ("--loss_weighting", 4, "--patches", 3, "--no-gamma", "--level_weight", 0)
-    outcome = train(*flags, "--num_epochs", 2, "--resume_path", run, *changed)
-    assert outcome.status == 1
-    for change in (
-        "--loss_weighting consistency (now 4.0)",
-        "--patches 2 (now 3)",
-        "--gamma True (now False)",
-        "--level_weight 0.1 (now 0.0)",
-    ):
-        assert change in outcome.err
-    fresh = ("--resume_path", run / BEST)  # weights alone
-    outcome = train(*flags, "--num_epochs", 1, *changed, *fresh)
-    assert outcome.status == 0
-    assert "A new run starts from the weights" in outcome.out
-    assert len(runs_of(tmp_path)) == 2
-
-
 def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
-    data = put_scenes(tmp_path / "scenes", 6, count=4)
-    flags = ["--image_path", data, *VARIED]
-    flags += ["--val_fraction", 0.34, "--lr", 1e-3, "--device", "cpu"]
+    data = put_training_set(tmp_path / "set", 11)  # 8 to train on, 3 to validate on
+    flags = ["--image_path", data, *SMALL, *VARIED]
+    flags += ["--val_fraction", 0.27, "--lr", 1e-4, "--device", "cpu"]
     assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
     [single] = runs_of(tmp_path)
 
@@ -163,7 +120,7 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Cal
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^Device ready: cpu\S*, processes: 2$", done.stdout, re.M)) == 1
     assert done.stdout.count("Finished Training") == 1
-    assert re.search(r"Epoch \[1/1\]: 100%\|.*\| 2/2 ", done.stderr)  # 8 patches, 2 ranks of 2
+    assert re.search(r"Epoch \[1/1\]: 100%\|.*\| 2/2 ", done.stderr)  # 8 samples, 2 ranks of 2
     [run] = runs_of(method)
     again = ("--num_epochs", 2, "--resume_path", run)
     done = run_script("run_train.py", *flags, *again, cwd=method, launcher=launcher)
@@ -171,7 +128,11 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Cal
     assert runs_of(method) == [run]
     assert len(list((run / "logs").iterdir())) == 2  # one writer at each start
 
-    for name in ("loss/train", "loss/val", "mef_ssim_loss/train", "level_loss/train"):
+    outcome = train(*flags, "--num_epochs", 3, "--resume_path", run)
+    assert outcome.status == 1
+    assert "a run of 2 steps per epoch, and now there are 4, with 1 processes" in outcome.err
+
+    for name in ("loss/train", "loss/val", *(f"{term}/train" for term in TERMS)):
         assert scalars(run, name) == pytest.approx(scalars(single, name), rel=1e-4)
     for name, value in weights_of(single).items():
         off = (weights_of(run)[name] - value).abs() > 2e-5 + 1e-3 * value.abs()
