@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 NAME = "BFFR"
 FOLDER_NAME = "BFFR_2022"
+BRIEF = (
+    "--stage1_iters",
+    1,
+    "--stage2_iters",
+    1,
+    "--warmup_iters",
+    1,
+    "--crop_size",
+    64,
+    64,
+)  # shortens a training on the demo
 
 
 def build(channels: int = 1) -> TransFuser6:

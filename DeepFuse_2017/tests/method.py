@@ -10,6 +10,7 @@ from tests.scenes import put_scenes
 NAME = "DeepFuse"
 FOLDER_NAME = "DeepFuse_2017"
 
+BRIEF = ("--num_epochs", 2)  # shortens a training on the demo
 SMALL = ("--crop_size", 16)  # trains fast
 INTERRUPTED = ("--crop_size", 48, "--patches", 2)  # trains long enough to be interrupted
 VARIED = ("--augment", "--gamma")  # draws what it trains on

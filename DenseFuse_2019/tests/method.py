@@ -12,6 +12,7 @@ FOLDER_NAME = "DenseFuse_2019"
 NETWORK = DenseFuse
 DEFAULTS = {"train_num": 70000, "batch_size": 2, "num_epochs": 4}
 
+BRIEF = ("--num_epochs", 1, "--crop_size", 64)  # shortens a training on the demo
 SMALL = ("--crop_size", 16)  # trains fast
 INTERRUPTED = ("--crop_size", 112)  # trains long enough to be interrupted
 VARIED = ("--sampling", "crop", "--flip")  # draws what it trains on

@@ -12,6 +12,7 @@ FOLDER_NAME = "NestFuse_2020"
 NETWORK = NestFuse
 DEFAULTS = {"train_num": 10000, "batch_size": 4, "num_epochs": 10}
 
+BRIEF = ("--num_epochs", 1, "--crop_size", 64, "--ssim", "ssim")  # shortens a training on the demo
 SMALL = ("--crop_size", 16, "--ssim", "ssim")  # trains fast
 INTERRUPTED = ("--crop_size", 24, "--ssim", "ssim")  # trains long enough to be interrupted
 VARIED = ("--sampling", "crop", "--flip")  # draws what it trains on

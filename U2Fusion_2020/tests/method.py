@@ -24,6 +24,7 @@ def stand_in() -> Path:
 
 
 SMALL = ("--crop_size", 16, "--vgg_weights", stand_in())  # trains fast
+BRIEF = ("--num_epochs", 1, "--vgg_weights", stand_in())  # shortens a training on the demo
 INTERRUPTED = (*SMALL, "--crop_size", 32, "--patches", 3)  # trains long enough to be interrupted
 VARIED = ("--augment",)  # draws what it trains on
 TERMS = ("pixel_loss", "ssim_loss")  # of the loss
