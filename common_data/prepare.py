@@ -1,7 +1,5 @@
 """Download, adopt and check the public sets: python common_data/prepare.py NAME."""
 
-from __future__ import annotations
-
 import argparse
 import errno
 import sys
@@ -20,22 +18,24 @@ SHOWN = 20
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description="Download, adopt and check public image sets.")
     task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("name", nargs="?", choices=SETS, help="set to lay out")
-    task.add_argument("--check", choices=SETS, metavar="NAME", help="set to check")
+    task.add_argument("name", nargs="?", choices=SETS, help="lay out this set")
+    task.add_argument("--check", choices=SETS, metavar="NAME", help="check this set")
     task.add_argument("--list", action="store_true", help="list the sets")
-    parser.add_argument("--source", type=Path, help="local copy to adopt instead of downloading")
-    parser.add_argument("--output", type=Path, help="folder to lay out (common_data/NAME)")
-    parser.add_argument("--root", type=Path, help="folder to check (common_data/NAME)")
+    parser.add_argument("--source", type=Path, help="adopt this local copy instead of downloading")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the files (default: common_data/NAME)"
+    )
+    parser.add_argument("--root", type=Path, help="folder to check (default: common_data/NAME)")
     parser.add_argument("--link", choices=("hard", "symbolic"), help="link instead of copying")
     parser.add_argument("--overwrite", action="store_true", help="replace files that differ")
     return parser
 
 
 def list_sets() -> None:
-    """Print one line for each set; it is partial if files of its lists are missing."""
+    """Print one line per set. A set is partial if files of its lists are missing."""
     for item in SETS.values():
         how = "download" if item.archive else "by hand, then --source"
         print(f"{item.name:10} {presence(item, HERE / item.name):8} {how:23} {item.about}")
@@ -63,7 +63,7 @@ def check_output(path: Path) -> None:
 
 @contextmanager
 def without_empty_folders(output: Path) -> Iterator[None]:
-    """Remove in the end the empty folders that were made inside and above `output`."""
+    """Remove at the end the empty folders that were made inside and above `output`."""
     above = [path for path in (output, *output.parents) if not path.exists()]
     before = {path for path in output.rglob("*") if path.is_dir()}
     try:
@@ -88,7 +88,7 @@ def prepare(item: DataSet, args: argparse.Namespace) -> None:
 
 
 def lay_out(item: DataSet, args: argparse.Namespace, output: Path, placer: Placer) -> list[str]:
-    """Place the files; return what does not match."""
+    """Place the files and return one line per image without a partner."""
     if args.source is not None:
         return adopt(item, args.source, output, placer)
     if item.archive is None:
@@ -102,7 +102,7 @@ def lay_out(item: DataSet, args: argparse.Namespace, output: Path, placer: Place
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the command line asks; return the exit status."""
+    """Run the command and return the exit status."""
     if args.list:
         list_sets()
         return 0
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run and turn errors into messages and exit status 1."""
+    """Run the command line. An error becomes a message and exit status 1."""
     try:
         return run(build_parser().parse_args(argv))
     except (DataError, OSError) as error:

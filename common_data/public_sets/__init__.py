@@ -1,1 +1,1 @@
-"""Public image sets: what they are, how they arrive, how they are laid out and checked."""
+"""Public image sets: what they hold, and how they are downloaded, laid out and checked."""

@@ -1,6 +1,4 @@
-"""Adoption: files of a local copy, in whatever usual layout, into the common one."""
-
-from __future__ import annotations
+"""Bring the files of a local copy, in any usual layout, into the common layout."""
 
 import filecmp
 import shutil
@@ -22,11 +20,11 @@ DONE = {None: "copied", "move": "moved"}
 
 @dataclass
 class Placer:
-    """Puts files in place and keeps count; never replaces a different file unasked.
+    """Puts files in place and counts them. It replaces a different file only if told to.
 
     Args:
         link: `hard`, `symbolic`, `move`, or None to copy.
-        overwrite: Whether to replace files that differ.
+        overwrite: True to replace files that differ.
     """
 
     link: str | None = None
@@ -37,7 +35,7 @@ class Placer:
         """Copy or link one file.
 
         Raises:
-            DataError: A different file is there and `overwrite` is off.
+            DataError: A different file exists and `overwrite` is off.
         """
         if target.exists() or target.is_symlink():
             if target.exists() and filecmp.cmp(source, target, shallow=False):
@@ -56,7 +54,7 @@ class Placer:
         self.counts[DONE.get(self.link, "linked")] += 1
 
     def write(self, image: np.ndarray, target: Path, source: Path) -> None:
-        """Write one image as PNG, under the same rule."""
+        """Write one image as PNG, under the rule of `place`."""
         if target.exists():
             there = cv2.imread(str(target), cv2.IMREAD_UNCHANGED)
             if there is not None and np.array_equal(there, image):
@@ -86,7 +84,7 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def role_of(path: Path, folder: Path) -> tuple[str, str] | None:
-    """Return (role, stem) by the nearest telling folder, else by the file's name."""
+    """Return (role, stem) by the nearest folder that has a role, else by the name of the file."""
     for part in reversed(path.relative_to(folder).parts[:-1]):
         if part.lower() in LABELS:
             return "labels", path.stem
@@ -112,8 +110,8 @@ def _pairs(item: DataSet, source: Path, output: Path, placer: Placer) -> list[st
     known = [(path, *role) for path, role in found if role and (item.labels or role[0] in WORDS)]
     if not fours and not {"ir", "vis"} <= {role for _, role, _ in known}:
         raise DataError(
-            f"no infrared and visible images in {source} (--source); understood are {LAYOUTS}; "
-            "and images/ of 4 channels"
+            f"no infrared and visible images in {source} (--source); expected {LAYOUTS}; "
+            "or images/ of 4 channels"
         )
     stems: dict[str, set[str]] = defaultdict(set)
     for path in fours:
@@ -153,7 +151,7 @@ def _exposures(item: DataSet, source: Path, output: Path, placer: Placer) -> lis
 
 
 def brightness(path: Path) -> float:
-    """Return the mean luma: the darkest exposure is `under`, the brightest `over`."""
+    """Return the mean luma. The darkest exposure becomes `under`, the brightest `over`."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise DataError(f"{path} cannot be read as an image")
@@ -173,7 +171,7 @@ def adopt(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str
     """Lay out the files of `source` as `output`.
 
     Returns:
-        What does not match: one line per image without its partner.
+        One line per image without a partner.
 
     Raises:
         DataError: The folder is missing or its layout is not understood.

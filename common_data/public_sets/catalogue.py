@@ -1,7 +1,5 @@
 """The sets that `prepare.py` knows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,17 +9,17 @@ IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
 class DataError(Exception):
-    """A set is missing, incomplete or contradicts what is on disk."""
+    """A set is missing or incomplete, or files on the disk contradict it."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """File to download.
+    """A file to download.
 
     Attributes:
         url: Its address.
-        gib: Size of what it unpacks to, GiB, rounded up.
-        sha256: Its checksum; None where its publisher states none.
+        gib: Size of its contents, GiB, rounded up.
+        sha256: Its checksum, or None if the publisher states none.
     """
 
     url: str
@@ -30,7 +28,7 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """Return a file name that tells archives of several projects apart."""
+        """Return a file name that differs between projects."""
         parts = self.url.split("/")
         return f"{parts[4]}-{parts[-1]}" if "/archive/" in self.url else parts[-1]
 
@@ -40,12 +38,12 @@ class DataSet:
     """A public set.
 
     Attributes:
-        name: What `prepare.py` calls it.
+        name: Its name in `prepare.py`.
         kind: `pairs` (ir, vis), `exposures` (a folder per scene) or `photos`.
-        about: One line on what it holds.
-        archive: Where it can be downloaded by a plain address.
-        steps: What to do by hand where it cannot.
-        labels: Whether pairs carry label maps.
+        about: Its contents in one line.
+        archive: What to download, if it has a plain address.
+        steps: What to do by hand otherwise.
+        labels: True if pairs have label maps.
         total: Number of pairs, scenes or photographs of the whole set, checked where no
             split list is committed.
         counts: Lengths of the set's own lists, by split, where none is committed.
@@ -61,7 +59,7 @@ class DataSet:
     counts: dict[str, int] = field(default_factory=dict)
 
     def splits(self, root: Path) -> dict[str, list[str]]:
-        """Return the committed lists by split, else those that came with the set."""
+        """Return the committed lists by split, else the lists that came with the set."""
         folder = SPLITS / self.name
         lists = sorted(folder.glob("*.txt")) if folder.is_dir() else []
         lists = lists or [root / f"{split}.txt" for split in self.counts]
@@ -69,7 +67,7 @@ class DataSet:
 
 
 def read_list(path: Path) -> list[str]:
-    """Return the names in a split list, one a line."""
+    """Return the names in a split list, one per line."""
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 

@@ -1,6 +1,4 @@
-"""Check that a set on disk is whole before a run starts."""
-
-from __future__ import annotations
+"""Check that a set on the disk is complete before a run starts."""
 
 from pathlib import Path
 from typing import Literal
@@ -31,7 +29,7 @@ def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def _missing(item: DataSet, root: Path, have: set[str]) -> list[str]:
-    """Return what the lists, else the number of the whole set, have and `have` lacks."""
+    """Return one line per name of the lists that `have` lacks; without lists, compare numbers."""
     problems = []
     splits = item.splits(root)
     for split, names in splits.items():
@@ -46,7 +44,7 @@ def _missing(item: DataSet, root: Path, have: set[str]) -> list[str]:
 
 
 def _check_splits(item: DataSet, root: Path, have: set[str], problems: list[str]) -> None:
-    """Print how many of each list are there and add what is missing to the problems."""
+    """Print how many names of each list exist, and add the missing ones to the problems."""
     for split, names in item.splits(root).items():
         print(f"{item.name} {split}: {len(have.intersection(names))} of {len(names)} present")
     problems += _missing(item, root, have)
@@ -57,7 +55,7 @@ def _roles(item: DataSet) -> list[str]:
 
 
 def _samples(item: DataSet, root: Path) -> set[str]:
-    """Return the names of the pairs, scenes or photographs that are there, by file names alone."""
+    """Return the names of the pairs, scenes or photographs that exist, by file names alone."""
     if item.kind == "pairs":
         return set.intersection(*(set(_by_stem(root / role, [])) for role in _roles(item)))
     if item.kind == "photos":
@@ -121,7 +119,7 @@ def _photos(item: DataSet, root: Path) -> list[str]:
 
 
 def check(item: DataSet, root: Path) -> list[str]:
-    """Return what is wrong with the set at `root`; an empty list means that it is whole."""
+    """Return one line per problem of the set at `root`; an empty list if it is complete."""
     if not root.is_dir():
-        return [f"{root} is not there (--root)"]
+        return [f"{root} does not exist (--root)"]
     return {"pairs": _pairs, "exposures": _exposures, "photos": _photos}[item.kind](item, root)

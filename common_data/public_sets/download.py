@@ -1,6 +1,4 @@
-"""Downloads that go on where they were cut off, and checksums."""
-
-from __future__ import annotations
+"""Downloads that continue where they were interrupted, and checksums."""
 
 import hashlib
 import http.client
@@ -27,7 +25,7 @@ def sha256_of(path: Path) -> str:
 def _receive(url: str, part: Path, timeout: float) -> None:
     """Fetch `url` into `part`, starting after the bytes that are already there.
 
-    The folder is made when the server has answered.
+    The folder is made as soon as the server has answered.
     """
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
@@ -66,13 +64,13 @@ def _verify(path: Path, expected: str | None, record: Path) -> None:
 
 
 def _has_all(part: Path, error: urllib.error.HTTPError) -> bool:
-    """Return True if `error` says that nothing follows the bytes in `part`: it has all of them."""
+    """Return True if `error` says that nothing follows the bytes in `part`, so it is complete."""
     total = (error.headers.get("Content-Range") or "").rpartition("/")[2]
     return error.code == 416 and part.is_file() and total == str(part.stat().st_size)
 
 
 def _what_is_there(part: Path) -> str:
-    """Return what an interrupted download has left, and what to do; drop an empty file."""
+    """Return what an interrupted download has left and what to do. Delete an empty file."""
     if part.is_file() and not part.stat().st_size:
         part.unlink()
     if not part.is_file():
@@ -82,7 +80,7 @@ def _what_is_there(part: Path) -> str:
 
 
 def _fetch(url: str, part: Path, timeout: float) -> None:
-    """Fetch the rest of a file, and say what is left if that fails."""
+    """Fetch the rest of a file. An error says what is left of it."""
     try:
         _receive(url, part, timeout)
     except urllib.error.HTTPError as error:
@@ -104,10 +102,10 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
 def download(archive: Archive, folder: Path, timeout: float = 60.0) -> Path:
     """Download an archive into `folder`, or return it where it is complete already.
 
-    A download that was cut off is kept as `<name>.part`, and the next call goes on from there.
+    An interrupted download is kept as `<name>.part`, and the next call continues it.
 
     Raises:
-        DataError: The server refuses, the line breaks, or the checksum is wrong.
+        DataError: The server refuses, the connection breaks, or the checksum is wrong.
     """
     path, part = folder / archive.name, folder / f"{archive.name}.part"
     if not path.is_file():

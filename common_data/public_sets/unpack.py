@@ -1,6 +1,4 @@
-"""Unpacking of a downloaded archive, after a look at what it holds."""
-
-from __future__ import annotations
+"""Unpack a downloaded archive after checking what it holds."""
 
 import errno
 import shutil
@@ -26,7 +24,7 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, Ru
 def unpacked(archive: Archive, path: Path) -> Iterator[Path]:
     """Unpack an archive into a temporary folder beside it, which lasts as long as the context.
 
-    What a killed run has left there is removed first.
+    Such folders of runs that were killed are removed first.
 
     Raises:
         DataError: The archive is damaged, encrypted, compressed in a way that is not understood,
@@ -52,13 +50,13 @@ def _damaged(path: Path, error: Exception) -> DataError:
     """Return the error to raise; forget the checksum, which the next download would contradict."""
     record_of(path).unlink(missing_ok=True)
     return DataError(
-        f"{path} is damaged or no zip file ({error}); delete it and run again, or unpack a copy "
+        f"{path} is damaged or not a zip file ({error}); delete it and run again, or unpack a copy "
         "and pass its folder with --source"
     )
 
 
 def _look_at(members: list[zipfile.ZipInfo], archive: Archive, path: Path) -> None:
-    """Refuse what cannot or should not be unpacked, by what the archive says of its members."""
+    """Raise a DataError if the list of members shows that the archive must not be unpacked."""
     for member in members:
         if member.flag_bits & ENCRYPTED:
             raise DataError(

@@ -1,11 +1,8 @@
 from pathlib import Path
 
 import cv2
-import make_demo
 import numpy as np
 import pytest
-
-from demo_scenes.textures import lettering, noise_texture
 
 DEMO = Path(__file__).resolve().parents[1] / "demo"
 PAIRS = DEMO / "ir_vis"
@@ -40,8 +37,7 @@ def contrast(image: np.ndarray, mask: np.ndarray) -> float:
 
 def test_the_set_is_small_and_whole() -> None:
     assert sum(path.stat().st_size for path in DEMO.rglob("*.png")) <= 3_000_000
-    assert sorted(make_demo.PAIRS) == STEMS
-    assert sorted(make_demo.BRACKETS) == SCENES
+    assert (len(STEMS), len(SCENES)) == (6, 4)
     for folder in ("ir", "labels"):
         assert sorted(path.stem for path in (PAIRS / folder).glob("*.png")) == STEMS
 
@@ -54,7 +50,7 @@ def test_pairs_are_aligned_and_of_the_stated_kinds(stem: str) -> None:
     assert labels.shape == ir.shape
     assert labels.dtype == np.uint8
     assert set(np.unique(labels)) <= {0, 1, 2, 3}
-    assert ir.dtype == (np.uint16 if make_demo.PAIRS[stem].depth == 16 else np.uint8)
+    assert ir.dtype == (np.uint16 if stem == "underpass" else np.uint8)
 
 
 def test_sizes_bit_depths_and_classes_vary() -> None:
@@ -92,40 +88,3 @@ def test_exposures_keep_different_ends_of_the_range(scene: str) -> None:
     assert clipped[0] < 0.02
     assert clipped[-1] > clipped[0]
     assert np.percentile(images[-1], 10) > np.percentile(images[0], 10)
-
-
-@pytest.mark.parametrize("name", ["foggy_road", "smoky_yard", "desk_lamp"])
-def test_drawing_again_gives_the_committed_pictures(name: str, tmp_path: Path) -> None:
-    """Tolerance: another library version may move a level; on one machine nothing differs."""
-    make_demo.main(
-        make_demo.build_parser().parse_args(["--scene", name, "--output", str(tmp_path)])
-    )
-    drawn = sorted(tmp_path.rglob("*.png"))
-    assert len(drawn) >= 2
-    for path in drawn:
-        new, old = read(path), read(DEMO / path.relative_to(tmp_path))
-        assert new.shape == old.shape
-        assert new.dtype == old.dtype
-        unit = 257 if new.dtype == np.uint16 else 1
-        gap = np.abs(new.astype(np.float64) - old) / unit
-        assert gap.mean() < 0.5
-        assert (gap > 8).mean() < 0.01
-
-
-def test_textures_repeat_and_lettering_is_centred() -> None:
-    texture = noise_texture(1.0, 2.0, 9)
-    u, v = np.linspace(0, 2, 50), np.linspace(0, 1, 50)
-    np.testing.assert_allclose(
-        texture.sample(u, v, 0.0), texture.sample(u + 2, v - 2, 0.0), atol=1e-3
-    )
-    sign = lettering("AB", (1, 1, 1), (0, 0, 0)).mean(2)
-    assert abs(sign.sum(0) @ np.arange(256) / sign.sum() - 127.5) < 6
-
-
-def test_an_output_that_is_a_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "loop"
-    output.symlink_to(output)
-    assert make_demo.main(make_demo.build_parser().parse_args(["--output", str(output)])) == 1
-    told = capsys.readouterr()
-    assert f"error: {output} (--output) is a loop of symbolic links" in told.err
-    assert "drawing" not in told.out

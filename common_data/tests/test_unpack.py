@@ -70,5 +70,5 @@ def test_a_damaged_archive_and_its_checksum(path: Path, content: bytes | None) -
     data = bytearray(path.read_bytes())
     data[50] ^= 0xFF  # inside the first member's compressed bytes
     path.write_bytes(data if content is None else content)
-    refused(path, r"set\.zip is damaged or no zip file .*delete it and run again")
+    refused(path, r"set\.zip is damaged or not a zip file .*delete it and run again")
     assert not path.with_name("set.zip.sha256").exists()

@@ -1,1 +1,0 @@
-"""Renderer of the demo pictures: one scene description, seen by several cameras."""
