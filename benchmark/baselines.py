@@ -1,6 +1,4 @@
-"""Fuse without a network, to compare with: python baselines.py average --ir DIR --vis DIR ..."""
-
-from __future__ import annotations
+"""Fuse without a network: python -m benchmark.baselines average --ir DIR --vis DIR ..."""
 
 import argparse
 import sys
@@ -13,13 +11,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from images import check_same_size, index_images, index_scenes, read_channels, scene_name
-from metrics.colour import luma
-from outputs import check_no_input, check_writable
+from benchmark.image_files import (
+    check_same_size,
+    index_images,
+    index_scenes,
+    read_channels,
+    scene_name,
+)
+from benchmark.metrics.color import luma
+from benchmark.output_paths import check_no_input, check_writable
 
 Array = NDArray[Any]  # float64, (H, W, 1 or 3), R, G, B, in 0-255
 Rule = Callable[[Sequence[Array]], Array]
-COARSEST = 16  # pixels a side below which a pyramid stops
+COARSEST = 16  # pixels; a pyramid stops before a side gets shorter
 
 
 def average(images: Sequence[Array]) -> Array:
@@ -56,12 +60,12 @@ def _double(image: Array, shape: Sequence[int]) -> Array:
 
 
 def mertens(images: Sequence[Array]) -> Array:
-    """Fuse exposures with OpenCV's MergeMertens as it comes (Mertens et al., 2007).
+    """Fuse exposures with OpenCV's MergeMertens in its default settings (Mertens et al., 2007).
 
-    It takes channels for R, G and B in this order, which matters for its contrast.
+    It gets the channels in the order R, G, B, which changes its measure of contrast.
     """
-    colour = [np.repeat(image, 3 // image.shape[2], axis=2) for image in images]
-    merged = cv2.createMergeMertens().process([np.uint8(image + 0.5) for image in colour])
+    color = [np.repeat(image, 3 // image.shape[2], axis=2) for image in images]
+    merged = cv2.createMergeMertens().process([np.uint8(image + 0.5) for image in color])
     return 255 * merged.astype(np.float64)
 
 
@@ -73,13 +77,13 @@ RULES: dict[str, Rule] = {
 
 
 def fuse_pair(rule: Rule, infrared: Array, visible: Array) -> Array:
-    """Fuse the lumas and keep the visible image's colour."""
+    """Fuse the lumas and keep the visible image's color."""
     lumas = [luma(np.moveaxis(image, 2, 0))[..., None] for image in (infrared, visible)]
     return visible + (rule(lumas) - lumas[1])
 
 
 def fuse_exposures(rule: Rule, exposures: Sequence[Array]) -> Array:
-    """Fuse exposures in colour, or in gray where all of them are gray."""
+    """Fuse exposures in color, or in gray if all of them are gray."""
     channels = max(image.shape[2] for image in exposures)
     return rule([np.repeat(image, channels // image.shape[2], axis=2) for image in exposures])
 
@@ -92,20 +96,22 @@ def read(paths: Sequence[Path]) -> list[Array]:
 
 
 def write(path: Path, image: Array) -> None:
-    """Write an image with 8 bits a channel."""
+    """Write an image with 8 bits per channel."""
     bytes_ = np.floor(np.clip(image, 0, 255) + 0.5).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imencode(path.suffix, bytes_[..., ::-1])[1].tofile(path)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, which is that of the methods' `run_fusion.py`."""
+    """Return the parser. It has the flags of the methods' `run_fusion.py` that `run.py` uses."""
     parser = argparse.ArgumentParser(description="Fuse images without a network.")
     parser.add_argument("rule", choices=RULES)
     parser.add_argument("--ir", type=Path, help="folder of infrared images")
-    parser.add_argument("--vis", type=Path, help="folder of visible images, named alike")
-    parser.add_argument("--scene_dir", type=Path, help="instead: folder of folders of exposures")
-    parser.add_argument("--output", type=Path, required=True, help="folder of <stem>.png")
+    parser.add_argument("--vis", type=Path, help="folder of visible images of the same names")
+    parser.add_argument(
+        "--scene_dir", type=Path, help="folders of exposures, DIR/<scene>/*, not --ir and --vis"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder to write <stem>.png to")
     parser.add_argument("--overwrite", action="store_true", help="replace existing results")
     return parser
 

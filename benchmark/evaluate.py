@@ -1,6 +1,4 @@
-"""Score fused images against their sources: one row per image and method, as CSV."""
-
-from __future__ import annotations
+"""Score fused images against their sources and write one row per image and method as CSV."""
 
 import argparse
 import io
@@ -17,7 +15,7 @@ import cv2
 import torch
 from tqdm import tqdm
 
-from images import (
+from benchmark.image_files import (
     check_same_size,
     index_images,
     index_scenes,
@@ -25,9 +23,9 @@ from images import (
     read_channels,
     scene_name,
 )
-from metrics import COLUMNS, CONVENTIONS
-from outputs import check_no_input, check_writable
-from tables import Row, format_means, write_csv
+from benchmark.metrics import COLUMNS, CONVENTIONS
+from benchmark.output_paths import check_no_input, check_writable
+from benchmark.score_table import Row, format_means, write_csv
 
 
 class Job(NamedTuple):
@@ -40,7 +38,7 @@ class Job(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What went wrong with an image: with one method's result, or, without a method, a source."""
+    """Why an image was not scored: because of a method's result, or of a source if no method."""
 
     image: str
     flags: str
@@ -57,12 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
         description="Score fused images against their sources: infrared and visible pairs with "
         "--ir and --vis, or scenes of two or more exposures with --scenes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        argument_default=argparse.SUPPRESS,  # no "(default: None)" beside what is required
+        argument_default=argparse.SUPPRESS,  # no "(default: None)" beside required flags
     )
     parser.add_argument("--ir", type=Path, help="infrared images, folder or file")
     parser.add_argument("--vis", type=Path, help="visible images, folder or file")
     parser.add_argument(
-        "--scenes", type=Path, metavar="DIR", help="exposures, DIR/<scene>/*, two or more a scene"
+        "--scenes", type=Path, metavar="DIR", help="scenes of two or more exposures, DIR/<scene>/*"
     )
     parser.add_argument(
         "--fused",
@@ -71,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         action="extend",
         metavar="NAME=DIR",
-        help="a method's name and its fused images, folder or file; may be repeated",
+        help="name of a method and its fused images, folder or file; may be repeated",
     )
     add_scoring_flags(parser)
     parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
@@ -82,7 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which metrics are computed, and by how many processes."""
+    """Add the flags that choose the metrics and the number of processes."""
     parser.add_argument(
         "--convention",
         choices=CONVENTIONS,
@@ -95,8 +93,8 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="METRIC",
-        help=f"columns, of {' '.join(COLUMNS)} (default: those of the tables printed under the "
-        "convention, all for standard)",
+        help=f"compute these columns, of {' '.join(COLUMNS)} (default: the columns of the tables "
+        "of this convention; for standard all)",
     )
     parser.add_argument(
         "--workers", type=natural, default=os.cpu_count() or 1, help="worker processes"
@@ -104,7 +102,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; `args.scenes` is None for pairs, `args.metrics` for the default."""
+    """Parse the command line. `args.scenes` is None for pairs, `args.metrics` for the default."""
     parser = build_parser()
     args = parser.parse_args(argv)
     pair = [flag for flag in ("--ir", "--vis") if flag[2:] in args]
@@ -118,7 +116,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def check_metrics(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Name each of `args.metrics` once, or make it None for the default; refuse unknown ones."""
+    """Drop repeated names from `args.metrics`; exit if the convention lacks one. None: default."""
     args.metrics = list(dict.fromkeys(getattr(args, "metrics", None) or [])) or None
     known = CONVENTIONS[args.convention].functions
     if unknown := [name for name in args.metrics or [] if name not in known]:
@@ -136,9 +134,9 @@ def _named_path(text: str) -> tuple[str, Path]:
 
 
 def natural(text: str) -> int:
-    """Read a whole number from 1."""
+    """Parse a whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
 
 
@@ -146,8 +144,8 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     """Find sources and fused images and match them by name.
 
     Raises:
-        ValueError: If a method is named twice, any image lacks its partner or is its own, or a
-            scene has fewer than two exposures.
+        ValueError: If a method is named twice, an image lacks its partner or is its own partner,
+            or a scene has fewer than two exposures.
     """
     names = [name for name, _ in args.fused]
     if len(set(names)) < len(names):
@@ -171,10 +169,10 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
 
 
 def choose_metrics(args: argparse.Namespace, jobs: list[Job]) -> list[str]:
-    """Return the metrics to compute; by default, what the convention's own tables hold.
+    """Return the metrics to compute: `args.metrics`, or the columns of the convention's tables.
 
     Raises:
-        ValueError: If a metric that compares with two sources is asked for and a scene has more.
+        ValueError: If `args.metrics` has a metric of two sources and a scene has more.
     """
     more = [job for job in jobs if len(job.sources) != 2]
     wanted = args.metrics or CONVENTIONS[args.convention].default
@@ -190,7 +188,7 @@ def choose_metrics(args: argparse.Namespace, jobs: list[Job]) -> list[str]:
 def score_image(
     job: Job, convention: str, metrics: Sequence[str]
 ) -> tuple[list[Row], list[Failure]]:
-    """Return one image's scores, a row per method, and what went wrong."""
+    """Return the scores of one image, one row per method, and the failures."""
     rows: list[Row] = []
     try:
         sources = {path: read_channels(path) for path in job.sources}
@@ -232,7 +230,7 @@ def _use_one_thread() -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Score, write and print; return the exit status."""
+    """Score, write and print. Return the exit status."""
     try:
         check_writable(args.output, "file")
         if (args.output.exists() or args.output.is_symlink()) and not args.overwrite:
@@ -254,7 +252,7 @@ def main(args: argparse.Namespace) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # the arrows, whatever the locale
+        sys.stdout.reconfigure(encoding="utf-8")  # for the arrows, whatever the locale is
     description = CONVENTIONS[args.convention].description
     print(f"convention {args.convention}: {description}")
     print(f"{len(jobs)} images, mean ± standard deviation")

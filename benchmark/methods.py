@@ -1,169 +1,82 @@
-"""The methods and baselines, and running one of them as a process of its own."""
-
-from __future__ import annotations
+"""Which methods and baselines there are: the methods are found by their folders."""
 
 import json
 import re
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
-from sets import ROOT, ImageSet, Kind
+from benchmark import ROOT
+from benchmark.image_sets import Kind
 
-HERE = Path(__file__).resolve().parent
-MEAN_TIME = re.compile(r"^Mean time: ([0-9.]+) seconds per result", re.MULTILINE)
+FOLDER = re.compile(r"(?P<name>.+)_(?P<year>20\d\d)")
+FACTS = "benchmark.json"  # in a method's folder
 
 
 class Method(NamedTuple):
-    """A script that fuses folders of images.
+    """A command that fuses folders of images.
 
     Attributes:
-        kinds: What it is made for.
-        script: What is started, in the script's own folder.
-        arguments: What it takes before the flags of `run_fusion.py`.
-        baseline: It is no network: it takes neither `--device` nor `--threads`.
+        kinds: Kinds of sets that it can fuse.
+        folder: Working directory of the command.
+        command: What the Python interpreter gets before the flags of `run_fusion.py`.
+        baseline: True if it is no network: then it takes no `--device`.
     """
 
     kinds: tuple[Kind, ...]
-    script: Path
-    arguments: tuple[str, ...] = ()
+    folder: Path
+    command: tuple[str, ...] = ("run_fusion.py",)
     baseline: bool = False
 
 
 def _baseline(rule: str, *kinds: Kind) -> Method:
-    return Method(kinds, HERE / "baselines.py", (rule,), baseline=True)
+    return Method(kinds, ROOT, ("-m", "benchmark.baselines", rule), baseline=True)
 
 
-METHODS = {
-    "DeepFuse": Method(("exposures",), ROOT / "DeepFuse_2017" / "run_fusion.py"),
-    "DenseFuse": Method(("pairs",), ROOT / "DenseFuse_2019" / "run_fusion.py"),
-    "NestFuse": Method(("pairs",), ROOT / "NestFuse_2020" / "run_fusion.py"),
-    "U2Fusion": Method(("pairs", "exposures"), ROOT / "U2Fusion_2020" / "run_fusion.py"),
-    "BFFR": Method(("pairs",), ROOT / "BFFR_2022" / "run_fusion.py"),
+BASELINES = {
     "Average": _baseline("average", "pairs", "exposures"),
     "Laplacian": _baseline("laplacian", "pairs", "exposures"),
     "Mertens": _baseline("mertens", "exposures"),
 }
 
 
-@dataclass(frozen=True)
-class Made:
-    """What is known of how a method's results were made.
-
-    Attributes:
-        seconds: A pair, as the method printed it.
-        peak_mib: The process's largest resident memory.
-        device: What was asked for, as in `--device`.
-        reused: The results are those of an earlier run.
-    """
-
-    seconds: float | None
-    peak_mib: float | None
-    device: str
-    reused: bool = False
+def method_folders(root: Path = ROOT) -> list[Path]:
+    """Return the folders `<name>_<year>` that hold a `run_fusion.py`, by year and name."""
+    found = [
+        (match["year"], match["name"], script.parent)
+        for script in root.glob("*/run_fusion.py")
+        if (match := FOLDER.fullmatch(script.parent.name))
+    ]
+    return [folder for _, _, folder in sorted(found)]
 
 
-class Place:
-    """Where the results of one method and what is known of them go."""
+def find_methods(root: Path = ROOT) -> dict[str, Method]:
+    """Return the methods in the order of their years, then the baselines, by name.
 
-    def __init__(self, output: Path, name: str) -> None:
-        self.fused = output / "fused" / name
-        self.log = output / "logs" / f"{name}.txt"
-        self.record = output / "logs" / f"{name}.json"
-
-    def results(self, images: ImageSet) -> dict[str, Path]:
-        """Return where the result of each scene is."""
-        return {scene: self.fused / f"{scene}.png" for scene in images.scenes}
-
-    def existing(self, images: ImageSet) -> list[Path]:
-        """Return the results that are there."""
-        return [path for path in self.results(images).values() if path.exists()]
-
-    def earlier(self, images: ImageSet) -> Made | None:
-        """Return what is known of complete results of an earlier run, if they are there.
-
-        A record that cannot be read, as a killed run leaves it, is as good as none.
-        """
-        if not self.record.is_file() or len(self.existing(images)) < len(images.scenes):
-            return None
-        try:
-            return Made(**{**json.loads(self.record.read_text("utf-8")), "reused": True})
-        except (ValueError, TypeError):
-            return None
-
-
-class MethodError(Exception):
-    """A method did not fuse everything; the message says why."""
-
-
-def fuse(
-    method: Method,
-    place: Place,
-    images: ImageSet,
-    sources: Sequence[str],
-    device: str,
-    more: Sequence[str],
-    python: str = sys.executable,
-) -> Made:
-    """Run a method on a set, as a process of its own.
-
-    Args:
-        method: What to run.
-        place: Where results, log and record go.
-        images: The set.
-        sources: The flags that name the set's images.
-        device: For `--device`.
-        more: Further flags of `run_fusion.py`, baselines excepted.
-        python: The interpreter.
+    A method is called as its folder without the year, or as its folder if two would have one name.
+    The file `benchmark.json` in its folder says which kinds of sets it can fuse, as in
+    `{"fuses": ["pairs", "exposures"]}`. Without the file it is taken to fuse pairs.
 
     Raises:
-        MethodError: It ended with an error or left a result out.
+        ValueError: A `benchmark.json` cannot be read, or holds something else.
     """
-    flags = [*sources, "--output", str(place.fused.resolve())]
-    command = [python, method.script.name, *method.arguments, *flags]
-    if not method.baseline:
-        command += ["--device", device, *more]
-    elif "--overwrite" in more:
-        command.append("--overwrite")
-    place.record.unlink(missing_ok=True)  # holds for complete results only
-    status, peak = run_measured(command, method.script.parent, place.log)
-    log = place.log.read_text("utf-8", errors="replace")
-    if status:
-        raise MethodError(f"ended with status {status}: {last_words(log)}")
-    missing = [scene for scene, path in place.results(images).items() if not path.exists()]
-    if missing:
-        raise MethodError(
-            f"made no result for {missing[0]} ({len(missing)} of {len(images.scenes)} missing)"
-        )
-    found = MEAN_TIME.search(log)
-    made = Made(float(found[1]) if found else None, peak, "cpu" if method.baseline else device)
-    place.record.write_text(json.dumps(asdict(made)) + "\n", encoding="utf-8")
-    return made
+    folders = method_folders(root)
+    short = [folder.name.rpartition("_")[0] for folder in folders]
+    times = Counter(short)
+    methods = {
+        name if times[name] == 1 else folder.name: Method(_kinds(folder / FACTS), folder)
+        for name, folder in zip(short, folders, strict=True)
+    }
+    return methods | BASELINES
 
 
-def run_measured(command: Sequence[str], folder: Path, log: Path) -> tuple[int, float | None]:
-    """Run a command, its output into a file; return its status and peak memory, MiB."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
-        peak = Path(scratch) / "peak"
-        launcher = [sys.executable, str(HERE / "measured.py"), str(peak)]
-        status = subprocess.run(
-            [*launcher, *command],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
-        return status, float(peak.read_text("utf-8")) if peak.is_file() else None
-
-
-def last_words(log: str) -> str:
-    """Return the first line that says `error`, else the last one that says anything."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines[-1:] or ["it printed nothing"])[0]
+def _kinds(path: Path) -> tuple[Kind, ...]:
+    if not path.is_file():
+        return ("pairs",)
+    try:
+        kinds = tuple(json.loads(path.read_text("utf-8"))["fuses"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f'{path}: expected {{"fuses": [...]}}, found {error!r}') from error
+    if not kinds or not set(kinds) <= set(get_args(Kind)):
+        raise ValueError(f"{path}: expected some of {get_args(Kind)} under fuses, found {kinds}")
+    return kinds

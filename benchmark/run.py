@@ -1,7 +1,5 @@
 """Fuse a set with every method and baseline, score the results and write a report."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import shlex
@@ -13,8 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from evaluate import Job, add_scoring_flags, check_metrics, choose_metrics, natural, score_all
-from machine import (
+from benchmark import ROOT
+from benchmark.environment import (
     command_line,
     describe_machine,
     resolve_device,
@@ -22,11 +20,20 @@ from machine import (
     versions,
     without_folders,
 )
-from methods import HERE, METHODS, Made, Method, MethodError, Place, fuse
-from outputs import check_writable
-from report import Report, write_html, write_markdown
-from sets import ROOT, ImageSet, check_sources, find_set, stage
-from tables import Row, format_means, write_csv
+from benchmark.evaluate import (
+    Job,
+    add_scoring_flags,
+    check_metrics,
+    choose_metrics,
+    natural,
+    score_all,
+)
+from benchmark.fusing import MethodError, ResultFolder, RunRecord, fuse
+from benchmark.image_sets import ImageSet, check_sources, find_set, stage
+from benchmark.methods import Method, find_methods
+from benchmark.output_paths import check_writable
+from benchmark.report import Report, write_html, write_markdown
+from benchmark.score_table import Row, format_means, write_csv
 
 SCORES, MARKDOWN, PAGE = "scores.csv", "report.md", "report.html"
 VIEWER_SCENES = 24
@@ -43,22 +50,25 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     files.add_argument(
         "--data",
         required=True,
-        help="a set in common_data, or a folder laid out like one: ir/ and vis/, or a folder a "
-        "scene",
+        help="name of a set in common_data, or path of a folder of the same layout: ir/ and vis/, "
+        "or one folder per scene",
     )
     files.add_argument(
         "--split",
-        help="a list of the set, or all (default: test or val in common_data/splits, else all)",
+        help="list of the set, or all (default: test or val of common_data/splits, else all)",
     )
-    files.add_argument("--limit", type=natural, help="take the first scenes only")
+    files.add_argument("--first", type=natural, help="fuse at most this many scenes")
     files.add_argument("--output", type=Path, help="folder (default: benchmark/results/<set>)")
     files.add_argument("--overwrite", action="store_true", help="replace existing files")
     files.add_argument(
-        "--reuse", action="store_true", help="take complete results of an earlier run as they are"
+        "--reuse", action="store_true", help="keep complete results of an earlier run"
     )
     fusing = parser.add_argument_group("fusing")
     fusing.add_argument(
-        "--methods", choices=methods, nargs="+", help="default: all that suit the set"
+        "--methods",
+        choices=methods,
+        nargs="+",
+        help="run these (default: all that can fuse the set)",
     )
     fusing.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     fusing.add_argument(
@@ -66,7 +76,7 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
         type=shlex.split,
         default=[],
         metavar="TEXT",
-        help="further flags of every run_fusion.py, as in --method_flags='--ir_color luma'",
+        help="pass these flags to every run_fusion.py, as in --method_flags='--ir_color luma'",
     )
     fusing.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="interpreter of the methods"
@@ -76,7 +86,7 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
         "--viewer_scenes",
         type=_from_zero,
         default=VIEWER_SCENES,
-        help=f"scenes whose pictures {PAGE} holds, from the first",
+        help=f"show the pictures of at most this many scenes in {PAGE}",
     )
     return parser
 
@@ -87,27 +97,25 @@ def _from_zero(text: str) -> int:
     return int(text)
 
 
-def parse_args(
-    argv: Sequence[str] | None = None, methods: Mapping[str, Method] = METHODS
-) -> argparse.Namespace:
-    """Parse the command line; `args.command` is what was typed."""
+def parse_args(argv: Sequence[str] | None, methods: Mapping[str, Method]) -> argparse.Namespace:
+    """Parse the command line. `args.command` is the command as it was typed."""
     parser = build_parser(methods)
     args = parser.parse_args(argv)
     check_metrics(parser, args)
-    args.command = command_line("benchmark/run.py", sys.argv[1:] if argv is None else argv)
+    args.command = command_line("benchmark.run", sys.argv[1:] if argv is None else argv)
     return args
 
 
 @dataclass
-class Outcome:
-    """What became of each method: how its results were made, or why there are none."""
+class RunSummary:
+    """For each method: the record of its run, or why it failed."""
 
-    made: dict[str, Made] = field(default_factory=dict)
+    records: dict[str, RunRecord] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
     def fail(self, name: str, reason: str) -> None:
-        """Note a failure and say it."""
-        self.made.pop(name, None)
+        """Note and print a failure."""
+        self.records.pop(name, None)
         self.failures[name] = without_folders(reason)
         print(f"error: {name}: {reason}", file=sys.stderr)
 
@@ -115,10 +123,10 @@ class Outcome:
 def choose_methods(
     names: Sequence[str] | None, images: ImageSet, methods: Mapping[str, Method]
 ) -> dict[str, Method]:
-    """Return the methods to run, in the table's order.
+    """Return the methods to run, in the order of the table.
 
     Raises:
-        ValueError: One that was asked for is not made for such sets.
+        ValueError: A method of `names` cannot fuse this kind of set.
     """
     suited = {name: method for name, method in methods.items() if images.kind in method.kinds}
     if unsuited := [name for name in names or [] if name not in suited]:
@@ -129,56 +137,58 @@ def choose_methods(
     return {name: method for name, method in suited.items() if names is None or name in names}
 
 
-def check_output(args: argparse.Namespace, places: Mapping[str, Place], images: ImageSet) -> None:
-    """Refuse to replace what is there, unless asked to.
+def check_output(
+    args: argparse.Namespace, folders: Mapping[str, ResultFolder], images: ImageSet
+) -> None:
+    """Raise an error if results exist, unless they may be replaced or are reused.
 
     Raises:
-        ValueError: A report, or results that are not reused, exist.
+        ValueError: A report exists, or results that are not reused.
     """
     if args.overwrite:
         return
     reports = [args.output / name for name in (SCORES, MARKDOWN, PAGE)]
     if taken := [path for path in reports if path.exists()]:
         raise ValueError(f"{taken[0]} exists; --overwrite replaces it")
-    for place in places.values():
-        existing = place.existing(images)
-        if existing and not (args.reuse and place.earlier(images)):
+    for folder in folders.values():
+        existing = folder.existing(images)
+        if existing and not (args.reuse and folder.earlier(images)):
             raise ValueError(
                 f"{existing[0]} exists ({len(existing)} of {len(images.scenes)} results); "
-                "--overwrite makes them anew, --reuse takes them if one complete run has made them"
+                "--overwrite replaces them, --reuse keeps them if one complete run has made them"
             )
 
 
 def fuse_all(
     args: argparse.Namespace,
     chosen: Mapping[str, Method],
-    places: Mapping[str, Place],
+    folders: Mapping[str, ResultFolder],
     images: ImageSet,
-) -> Outcome:
-    """Run each method, or take its earlier results; one that fails does not stop the others."""
-    outcome = Outcome()
+) -> RunSummary:
+    """Run each method, or keep its earlier results. A failure does not stop the others."""
+    summary = RunSummary()
     more = [*args.method_flags, *(["--overwrite"] if args.overwrite else [])]
     unit = images.unit if len(images.scenes) == 1 else f"{images.unit}s"
     with tempfile.TemporaryDirectory() as scratch:
         sources = stage(images, Path(scratch))
         for name, method in chosen.items():
-            earlier = places[name].earlier(images) if args.reuse else None
+            earlier = folders[name].earlier(images) if args.reuse else None
             if earlier:
-                outcome.made[name] = earlier
+                summary.records[name] = earlier
                 print(f"{name}: {len(images.scenes)} {unit} of an earlier run")
                 continue
             print(f"{name}: fusing {len(images.scenes)} {unit} ...", flush=True)
             try:
-                outcome.made[name] = fuse(
-                    method, places[name], images, sources, args.device, more, args.python
+                summary.records[name] = fuse(
+                    method, folders[name], images, sources, args.device, more, args.python
                 )
             except (MethodError, OSError) as error:
-                outcome.fail(name, f"{error} (see {places[name].log})")
-    return outcome
+                summary.fail(name, f"{error} (see {folders[name].log})")
+    return summary
 
 
 def jobs_for(images: ImageSet, fused: Mapping[str, dict[str, Path]]) -> list[Job]:
-    """Return what is to score: each scene with its result of each method."""
+    """Return the jobs of scoring: each scene with the result of each method."""
     return [
         Job(scene, paths, "--data", {name: files[scene] for name, files in fused.items()})
         for scene, paths in images.scenes.items()
@@ -186,9 +196,9 @@ def jobs_for(images: ImageSet, fused: Mapping[str, dict[str, Path]]) -> list[Job
 
 
 def score(
-    args: argparse.Namespace, jobs: list[Job], metrics: Sequence[str], outcome: Outcome
+    args: argparse.Namespace, jobs: list[Job], metrics: Sequence[str], summary: RunSummary
 ) -> list[Row]:
-    """Return a row an image and method; methods that cannot be scored fail.
+    """Return one row per image and method. A method that cannot be scored has failed.
 
     Raises:
         ValueError: The sources cannot be scored.
@@ -200,37 +210,37 @@ def score(
         raise ValueError("\n".join(of_sources))
     for name in jobs[0].fused:
         if own := [f"{image}: {why}" for image, _, why, method in failures if method == name]:
-            outcome.fail(name, "; ".join(own))
-    order = list(outcome.made)
+            summary.fail(name, "; ".join(own))
+    order = list(summary.records)
     rows = [row for found, _ in results for row in found if row.method in order]
     return sorted(rows, key=lambda row: order.index(row.method))
 
 
 def describe(args: argparse.Namespace) -> dict[str, str]:
-    """Return how a report was made, by what it is called there."""
+    """Return how a report was made: the heading and the text of each line."""
     about = {"Command": args.command, "Machine": describe_machine(args.device)}
     about["Versions"] = versions(args.python)
     found = revision(ROOT)
     return about | ({"Revision": found} if found else {})
 
 
-def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> int:
+def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
     """Fuse, score and report; return the exit status, 1 if anything failed."""
     try:
-        images = find_set(args.data, args.split, args.limit)
-        args.output = args.output or HERE / "results" / images.name
+        images = find_set(args.data, args.split, args.first)
+        args.output = args.output or ROOT / "benchmark" / "results" / images.name
         check_writable(args.output, "folder")
         args.device = resolve_device(args.device)
         chosen = choose_methods(args.methods, images, methods)
-        places = {name: Place(args.output, name) for name in chosen}
-        check_output(args, places, images)
+        folders = {name: ResultFolder(args.output, name) for name in chosen}
+        check_output(args, folders, images)
         metrics = choose_metrics(args, jobs_for(images, {}))
         check_sources(images)
-        outcome = fuse_all(args, chosen, places, images)
-        fused = {name: places[name].results(images) for name in outcome.made}
+        summary = fuse_all(args, chosen, folders, images)
+        fused = {name: folders[name].results(images) for name in summary.records}
         if not fused:
             raise ValueError("every method failed; nothing to report")
-        rows = score(args, jobs_for(images, fused), metrics, outcome)
+        rows = score(args, jobs_for(images, fused), metrics, summary)
         if not rows:
             raise ValueError("no method could be scored; nothing to report")
         report = Report(
@@ -238,11 +248,11 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> i
             convention=args.convention,
             metrics=metrics,
             rows=rows,
-            made=outcome.made,
+            records=summary.records,
             baselines={name for name, method in chosen.items() if method.baseline},
-            failures=outcome.failures,
+            failures=summary.failures,
             about=describe(args),
-            fused={name: fused[name] for name in outcome.made},
+            fused={name: fused[name] for name in summary.records},
             viewer_scenes=args.viewer_scenes,
         )
         write_csv(args.output / SCORES, metrics, rows)
@@ -251,14 +261,14 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method] = METHODS) -> i
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    tell(args, metrics, rows)
-    return 1 if outcome.failures else 0
+    print_summary(args, metrics, rows)
+    return 1 if summary.failures else 0
 
 
-def tell(args: argparse.Namespace, metrics: Sequence[str], rows: Sequence[Row]) -> None:
-    """Print the means and where the reports are."""
+def print_summary(args: argparse.Namespace, metrics: Sequence[str], rows: Sequence[Row]) -> None:
+    """Print the means, and the paths and sizes of the reports."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # the arrows, whatever the locale
+        sys.stdout.reconfigure(encoding="utf-8")  # for the arrows, whatever the locale is
     print(f"convention {args.convention}, mean ± standard deviation")
     print(format_means(metrics, rows))
     for name in (SCORES, MARKDOWN, PAGE):
@@ -266,5 +276,15 @@ def tell(args: argparse.Namespace, metrics: Sequence[str], rows: Sequence[Row]) 
         print(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
+def run_command_line() -> int:
+    """Run the command line and return the exit status."""
+    try:
+        methods = find_methods()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return main(parse_args(None, methods), methods)
+
+
 if __name__ == "__main__":
-    sys.exit(main(parse_args()))
+    sys.exit(run_command_line())

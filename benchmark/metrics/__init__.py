@@ -1,21 +1,21 @@
-"""Fusion metrics on luma in 0-255, NumPy arrays or tensors, one or a batch; see conventions.py."""
+"""Metrics of fusion: functions of luma in 0-255, NumPy arrays or tensors, single or batches."""
 
-from metrics.conventions import COLUMNS, CONVENTIONS, Column, Convention
-from metrics.edges import nabf, qabf
-from metrics.error import psnr, rmse
-from metrics.exposure import mef_ssim
-from metrics.features import fmi
-from metrics.fidelity import vif, viff
-from metrics.gradient import average_gradient, edge_intensity, spatial_frequency
-from metrics.information import (
+from benchmark.metrics.conventions import COLUMNS, CONVENTIONS, Column, Convention
+from benchmark.metrics.edges import nabf, qabf
+from benchmark.metrics.error import psnr, rmse
+from benchmark.metrics.exposure import mef_ssim
+from benchmark.metrics.features import fmi
+from benchmark.metrics.fidelity import vif, viff
+from benchmark.metrics.gradient import average_gradient, edge_intensity, spatial_frequency
+from benchmark.metrics.information import (
     cross_entropy,
     entropy,
     mutual_information,
     normalized_mutual_information,
 )
-from metrics.perception import qcb, qcv
-from metrics.statistics import correlation, scd, standard_deviation
-from metrics.structure import ms_ssim, ssim
+from benchmark.metrics.perception import qcb, qcv
+from benchmark.metrics.statistics import correlation, scd, standard_deviation
+from benchmark.metrics.structure import ms_ssim, ssim
 
 __all__ = [
     "COLUMNS",

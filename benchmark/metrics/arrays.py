@@ -1,19 +1,19 @@
 """The arrays that every metric takes, and the scores it returns."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Image: TypeAlias = NDArray[Any] | Tensor  # one, (H, W), or a batch, (B, 1, H, W), in 0-255
-Score: TypeAlias = Any  # float for one NumPy image, else one number an image, array or tensor
+Image: TypeAlias = NDArray[Any] | Tensor  # (H, W), or a batch (B, 1, H, W), in 0-255
+Score: TypeAlias = Any  # float for one NumPy image, else an array or a tensor
 FLOATS = (torch.float32, torch.float64)
-HALF = 0.5001  # added before rounding down: luma is often a half, up to float32's precision
+P = ParamSpec("P")
+HALF = 0.5001  # added before rounding down; in float32 a luma of n + 0.5 may be a bit less
 
 
 def as_batch(
@@ -21,16 +21,16 @@ def as_batch(
 ) -> tuple[list[Tensor], Callable[[Tensor], Score]]:
     """Return images as batches of floats, (B, 1, H, W), and the function that returns their scores.
 
-    NumPy arrays, also of integers, become float64, so that nothing wraps or saturates. Tensors
-    stay where they are; they stay float32 or float64, other types become float32.
+    NumPy arrays become float64, so that integers neither wrap nor saturate. Tensors stay on their
+    device; float32 and float64 keep their type, other types become float32.
 
     Args:
         images: Luma of one size in 0-255, (H, W) or (B, 1, H, W), all arrays or all tensors.
-        double: Whether to compute in float64 whatever the type; scores still have its precision.
+        double: Compute in float64 whatever the type. The scores keep the precision of the type.
 
     Returns:
-        The batches, and a function from scores, (B,), to what the caller of a metric gets: a float
-        for one array, an array (B,) for a batch, a tensor () or (B,) for tensors.
+        The batches, and a function from scores, (B,), to the result of a metric: a float for one
+        array, an array (B,) for a batch of arrays, a tensor () or (B,) for tensors.
 
     Raises:
         TypeError: If arrays and tensors are mixed.
@@ -80,8 +80,69 @@ def _check_range(batches: list[Tensor]) -> None:
             raise ValueError(f"expected values in 0-255, found {low:g} to {high:g}")
 
 
-def check_size(name: str, batch: Tensor, smallest: int) -> None:
-    """Raise a ValueError unless both sides have the pixels that a metric needs."""
+def metric_of_fused(
+    name: str, smallest: int = 1
+) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Image], Score]]:
+    """Make a metric of the fused image from the function of a batch that computes it.
+
+    The function takes the fused images as floats, (B, 1, H, W), in 0-255, and returns one number
+    for each, (B,). The metric takes one image or a batch, an array or a tensor: see `as_batch`.
+
+    Args:
+        name: What error messages call the metric.
+        smallest: Shortest side that the metric can be computed for, pixels.
+    """
+
+    def decorate(function: Callable[[Tensor], Tensor]) -> Callable[[Image], Score]:
+        @wraps(function)
+        def score(fused: Image) -> Score:
+            (batch,), give_back = as_batch(fused)
+            _check_size(name, batch, smallest)
+            return give_back(function(batch))
+
+        return score
+
+    return decorate
+
+
+def metric_of_sources(
+    name: str, smallest: int = 1, pair: bool = False, double: bool = False
+) -> Callable[
+    [Callable[Concatenate[Sequence[Tensor], Tensor, P], Tensor]],
+    Callable[Concatenate[Sequence[Image], Image, P], Score],
+]:
+    """Make a metric of sources and fused image from the function of batches that computes it.
+
+    The function takes the sources, each (B, 1, H, W), and the fused images, (B, 1, H, W), as floats
+    in 0-255, and returns one number for each fused image, (B,). The metric takes single images or
+    batches, all of them arrays or all of them tensors: see `as_batch`.
+
+    Args:
+        name: What error messages call the metric.
+        smallest: Shortest side that the metric can be computed for, pixels.
+        pair: True if the metric is defined for exactly two sources.
+        double: True to compute in float64 whatever the type.
+    """
+
+    def decorate(
+        function: Callable[Concatenate[Sequence[Tensor], Tensor, P], Tensor],
+    ) -> Callable[Concatenate[Sequence[Image], Image, P], Score]:
+        @wraps(function)
+        def score(
+            sources: Sequence[Image], fused: Image, *args: P.args, **options: P.kwargs
+        ) -> Score:
+            if pair and len(sources) != 2:
+                raise ValueError(f"{name} is defined for 2 sources, found {len(sources)}")
+            (*batches, batch), give_back = as_batch(*sources, fused, double=double)
+            _check_size(name, batch, smallest)
+            return give_back(function(batches, batch, *args, **options))
+
+        return score
+
+    return decorate
+
+
+def _check_size(name: str, batch: Tensor, smallest: int) -> None:
     height, width = batch.shape[-2:]
     if min(height, width) < smallest:
         raise ValueError(
@@ -89,14 +150,8 @@ def check_size(name: str, batch: Tensor, smallest: int) -> None:
         )
 
 
-def check_two(name: str, sources: Any) -> None:
-    """Raise a ValueError unless there are two sources."""
-    if len(sources) != 2:
-        raise ValueError(f"{name} is defined for 2 sources, found {len(sources)}")
-
-
 def round_half_up(batch: Tensor) -> Tensor:
-    """Round to whole numbers, halves upwards, as far as float32 can tell a half."""
+    """Round to whole numbers, halves upwards, with a margin for the rounding errors of float32."""
     return torch.floor(batch + HALF)
 
 
@@ -111,6 +166,6 @@ def image_sum(batch: Tensor) -> Tensor:
 
 
 def is_constant(batch: Tensor) -> Tensor:
-    """Return which images have one value throughout, (B,)."""
+    """Return True for each image whose pixels are all equal, (B,)."""
     flat = batch.flatten(1)
     return flat.amin(dim=1) == flat.amax(dim=1)

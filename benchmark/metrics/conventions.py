@@ -4,8 +4,6 @@ To add a metric, write its function and add a line to COLUMNS and one to the fun
 conventions that have it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -13,24 +11,24 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import tang, vifb
-from metrics.arrays import Image, Score
-from metrics.colour import luma
-from metrics.edges import nabf, qabf
-from metrics.error import psnr, rmse
-from metrics.exposure import mef_ssim
-from metrics.features import fmi
-from metrics.fidelity import vif, viff
-from metrics.gradient import average_gradient, edge_intensity, spatial_frequency
-from metrics.information import (
+from benchmark.metrics import tang, vifb
+from benchmark.metrics.arrays import Image, Score
+from benchmark.metrics.color import luma
+from benchmark.metrics.edges import nabf, qabf
+from benchmark.metrics.error import psnr, rmse
+from benchmark.metrics.exposure import mef_ssim
+from benchmark.metrics.features import fmi
+from benchmark.metrics.fidelity import vif, viff
+from benchmark.metrics.gradient import average_gradient, edge_intensity, spatial_frequency
+from benchmark.metrics.information import (
     cross_entropy,
     entropy,
     mutual_information,
     normalized_mutual_information,
 )
-from metrics.perception import qcb, qcv
-from metrics.statistics import correlation, scd, standard_deviation
-from metrics.structure import ms_ssim, ssim
+from benchmark.metrics.perception import qcb, qcv
+from benchmark.metrics.statistics import correlation, scd, standard_deviation
+from benchmark.metrics.structure import ms_ssim, ssim
 
 Channels = NDArray[Any]  # (1 or 3, H, W), R, G, B, in 0-255
 Function = Callable[[Sequence[Image], Image], Score]
@@ -85,7 +83,7 @@ COLUMNS = {
     "ag": Column("AG", "average gradient", "nothing"),
     "ei": Column("EI", "edge intensity", "nothing"),
     "mi": Column("MI", "mutual information"),
-    "nmi": Column("NMI", "normalised mutual information"),
+    "nmi": Column("NMI", "normalized mutual information"),
     "ce": Column("CE", "cross entropy", higher_is_better=False),
     "cc": Column("CC", "correlation"),
     "scd": Column("SCD", "sum of the correlations of differences"),

@@ -1,7 +1,5 @@
 """Metrics that compare edges, found with the Sobel operator."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_size, check_two, image_sum
-from metrics.filters import sobel, strength
+from benchmark.metrics.arrays import image_sum, metric_of_sources
+from benchmark.metrics.filters import sobel, strength
 
-ROUNDING = 5e-4  # responses below this are 0: those to 8-bit colour are multiples of 0.001
+ROUNDING = 5e-4  # responses below this are 0: those to 8-bit color are multiples of 0.001
 
 
 class Edges(NamedTuple):
@@ -22,7 +20,8 @@ class Edges(NamedTuple):
     orientation: Tensor
 
 
-def qabf(sources: Sequence[Image], fused: Image, equal: float | None = None) -> Score:
+@metric_of_sources("Qabf")
+def qabf(sources: Sequence[Tensor], fused: Tensor, equal: float | None = None) -> Tensor:
     """Return Q^{AB/F}, the share of the sources' edges kept in the fused image.
 
     Q = sum_S sum_x g_S Q^{SF} / sum_S sum_x g_S (Xydeas and Petrovic, Electronics Letters 2000,
@@ -37,8 +36,7 @@ def qabf(sources: Sequence[Image], fused: Image, equal: float | None = None) -> 
             None leaves G = 1, as defined; MATLAB code has the strength itself, in units of the
             images' range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    return give_back(kept_share([_edges(luma) for luma in lumas], _edges(f), equal))
+    return kept_share([_edges(luma) for luma in sources], _edges(fused), equal)
 
 
 def kept_share(sources: Sequence[Edges], fused: Edges, equal: float | None) -> Tensor:
@@ -74,7 +72,8 @@ def _preservation(source: Edges, fused: Edges, equal: float | None) -> Tensor:
     return 0.9994 * torch.sigmoid(15 * (g - 0.5)) * 0.9879 * torch.sigmoid(22 * (a - 0.8))
 
 
-def nabf(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("Nabf", smallest=2, pair=True)
+def nabf(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return N^{AB/F}, the share of edges that the fused image has and no source, less is better.
 
     N = sum_x n (w_A (1 - Q^{AF}) + w_B (1 - Q^{BF})) / sum_x (w_A + w_B), n = 1 where g_F > g_A and
@@ -91,17 +90,15 @@ def nabf(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If there are not two sources, or a side is one pixel.
     """
-    check_two("Nabf", sources)
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    check_size("Nabf", f, 2)
-    fused_edges, source_edges = _reflected_edges(f), [_reflected_edges(luma) for luma in lumas]
+    fused_edges = _reflected_edges(fused)
+    source_edges = [_reflected_edges(luma) for luma in sources]
     added = torch.stack([fused_edges.strength > s.strength for s in source_edges]).all(dim=0)
-    lost = weight = torch.zeros_like(f)
+    lost = weight = torch.zeros_like(fused)
     for edges in source_edges:
         w = torch.where(edges.strength >= 2, edges.strength**1.5, 0.001)
         weight = weight + w
         lost = lost + w * (1 - _likeness(edges, fused_edges))
-    return give_back(image_sum(added * lost) / image_sum(weight))
+    return image_sum(added * lost) / image_sum(weight)
 
 
 def _reflected_edges(luma: Tensor) -> Edges:

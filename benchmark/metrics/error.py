@@ -1,16 +1,15 @@
 """Metrics that compare pixel by pixel."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, image_mean
+from benchmark.metrics.arrays import image_mean, metric_of_sources
 
 
-def psnr(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("PSNR")
+def psnr(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return 10 log10(255^2 / MSE) with the mean of the sources' MSE, dB; inf if that is 0.
 
     With a known result in place of both sources it is the ordinary PSNR.
@@ -19,23 +18,33 @@ def psnr(sources: Sequence[Image], fused: Image) -> Score:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    error = torch.stack([_squared_error(luma, f) for luma in lumas]).mean(dim=0)
-    return give_back(10 * torch.log10(255**2 / error))
+    error = torch.stack([_squared_error(luma, fused) for luma in sources]).mean(dim=0)
+    return 10 * torch.log10(255**2 / error)
 
 
-def rmse(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("RMSE")
+def rmse(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the mean over the sources of the root of the mean squared error, 0 to 255.
 
-    RMSE = mean_S sqrt(mean (S - F)^2), in grey levels (Jagalingam and Hegde, Aquatic Procedia
+    RMSE = mean_S sqrt(mean (S - F)^2), in gray levels (Jagalingam and Hegde, Aquatic Procedia
     2015, for two sources).
 
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    return give_back(torch.stack([_squared_error(luma, f).sqrt() for luma in lumas]).mean(dim=0))
+    return torch.stack([_squared_error(luma, fused).sqrt() for luma in sources]).mean(dim=0)
+
+
+@metric_of_sources("MSE")
+def mse(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
+    """Return the mean over the sources of the mean squared error, 0 to 255^2.
+
+    Args:
+        sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
+        fused: Luma of the fused image, same shape and range.
+    """
+    return torch.stack([_squared_error(luma, fused) for luma in sources]).mean(dim=0)
 
 
 def _squared_error(luma: Tensor, fused: Tensor) -> Tensor:

@@ -15,8 +15,6 @@ the weights, the cap of 10 on their exponent, uniform windows for the desired pa
 ones for the comparison; published scores need all of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import combinations_with_replacement
@@ -24,12 +22,12 @@ from itertools import combinations_with_replacement
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_size, image_mean, round_half_up
-from metrics.filters import gaussian_weights, halve, separable
+from benchmark.metrics.arrays import image_mean, metric_of_sources, round_half_up
+from benchmark.metrics.filters import gaussian_weights, halve, separable
 
 WINDOW = 11  # pixels a side
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # finest first, divided by their sum
-STABILISER = (0.03 * 255) ** 2
+STABILIZER = (0.03 * 255) ** 2
 NORM_OFFSET = 1e-3
 LARGEST_EXPONENT = 10
 EPSILON = torch.finfo(torch.float64).eps
@@ -37,7 +35,8 @@ ROUNDING = 1e-4  # norms of deviations below this are rounding errors
 SMALLEST = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)  # the coarsest scale then fills a window
 
 
-def mef_ssim(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("MEF-SSIM", smallest=SMALLEST, double=True)
+def mef_ssim(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the multi-scale MEF-SSIM of any number of exposures and the fused image, 0 to 1.
 
     The product over 3 scales of the mean quality to the power 0.0448, 0.2856 and 0.3001, divided
@@ -53,16 +52,14 @@ def mef_ssim(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If a side is shorter than 44 pixels.
     """
-    batches, give_back = as_batch(*sources, fused, double=True)
-    check_size("MEF-SSIM", batches[-1], SMALLEST)
-    *exposures, result = map(round_half_up, batches)
+    *exposures, result = map(round_half_up, [*sources, fused])
     score = result.new_ones(len(result))
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale:
             *exposures, result = map(halve, [*exposures, result])
         quality = image_mean(_quality(exposures, result)).clamp(min=0)
         score = score * quality ** (weight / sum(SCALE_WEIGHTS))
-    return give_back(score)
+    return score
 
 
 def _quality(sources: list[Tensor], fused: Tensor) -> Tensor:
@@ -77,7 +74,7 @@ def _quality(sources: list[Tensor], fused: Tensor) -> Tensor:
     for a, y in zip(factors, sources, strict=True):
         covariance += a * (_gaussian(y * fused) - _gaussian(y) * mean)
     energy = _variance(factors, sources, _gaussian) + _variance([1], [fused], _gaussian)
-    return (2 * covariance + STABILISER) / (energy + STABILISER)
+    return (2 * covariance + STABILIZER) / (energy + STABILIZER)
 
 
 def _desired_factors(sources: list[Tensor]) -> list[Tensor]:

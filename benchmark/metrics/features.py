@@ -1,7 +1,5 @@
 """Feature mutual information (FMI)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal
@@ -12,8 +10,8 @@ import scipy.fft
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_size, round_half_up
-from metrics.filters import sobel
+from benchmark.metrics.arrays import metric_of_sources, round_half_up
+from benchmark.metrics.filters import sobel
 
 WINDOW = 3  # pixels a side
 FLAT = 1e-6  # a window whose values differ by less is flat: features are rounding errors there
@@ -22,11 +20,12 @@ CHUNK = {"cpu": 2048}  # windows at a time, so that a chunk's arrays stay in the
 LARGE_CHUNK = 2**18
 
 
+@metric_of_sources("FMI", smallest=WINDOW, double=True)
 def fmi(
-    sources: Sequence[Image],
-    fused: Image,
+    sources: Sequence[Tensor],
+    fused: Tensor,
     feature: Literal["pixel", "edge", "dct", "wavelet"] = "pixel",
-) -> Score:
+) -> Tensor:
     """Return the feature mutual information FMI, 1 for A = B = F.
 
     The mean over all 3 x 3 windows of the features, and over the sources, of
@@ -53,12 +52,10 @@ def fmi(
     Raises:
         ValueError: If a side is shorter than 3 pixels.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused, double=True)
-    check_size("FMI", f, WINDOW)
     extract = FEATURES[feature]
-    *source_windows, fused_windows = (_windows(extract(round_half_up(x))) for x in (*lumas, f))
-    values = torch.stack([_information(s, fused_windows) for s in source_windows]).mean(dim=0)
-    return give_back(values.reshape(f.shape[0], -1).mean(dim=1))
+    windows = [_windows(extract(round_half_up(luma))) for luma in (*sources, fused)]
+    values = torch.stack([_information(s, windows[-1]) for s in windows[:-1]]).mean(dim=0)
+    return values.reshape(fused.shape[0], -1).mean(dim=1)
 
 
 def _pixels(luma: Tensor) -> Tensor:
@@ -68,7 +65,7 @@ def _pixels(luma: Tensor) -> Tensor:
 def _edges(luma: Tensor) -> Tensor:
     """Return 1 at thinned edges and 0 elsewhere, (B, 1, H, W).
 
-    An edge is no weaker than the neighbour on one side of it and stronger than the one on the
+    An edge is no weaker than the neighbor on one side of it and stronger than the one on the
     other, along the axis of its larger response; the outermost pixels are none.
     """
     right, down = (response.abs() for response in sobel(luma, "replicate"))
@@ -133,7 +130,7 @@ def _windows(features: Tensor) -> Tensor:
 
 
 def _information(source: Tensor, fused: Tensor) -> Tensor:
-    """Return the normalised mutual information of each pair of windows, (9, N) to (N,)."""
+    """Return the normalized mutual information of each pair of windows, (9, N) to (N,)."""
     different = (source - fused).abs().amax(dim=0) >= FLAT
     values = torch.ones_like(source[0])
     chunk = CHUNK.get(source.device.type, LARGE_CHUNK)
@@ -141,7 +138,7 @@ def _information(source: Tensor, fused: Tensor) -> Tensor:
         source[:, different].split(chunk, dim=1), fused[:, different].split(chunk, dim=1),
         strict=True,
     )  # fmt: skip
-    computed = [_normalised_information(_shares(s), _shares(f)) for s, f in pairs]
+    computed = [_normalized_information(_shares(s), _shares(f)) for s, f in pairs]
     values[different] = torch.cat([values[:0], *computed])
     return values
 
@@ -153,7 +150,7 @@ def _shares(values: Tensor) -> Tensor:
     return above / above.sum(dim=0)
 
 
-def _normalised_information(p: Tensor, q: Tensor) -> Tensor:
+def _normalized_information(p: Tensor, q: Tensor) -> Tensor:
     """Return 2 I / (H(p) + H(q)) of each pair of distributions, (9, N) to (N,)."""
     c = _correlation(p, q)
     q = torch.where(c < 0, q.flip(0), q)  # the smallest covariance: the largest with q turned over

@@ -4,16 +4,14 @@ torchmetrics and piq have the same VIF (the tests compare), but not what VIFF an
 VIF need of each window, and they convolve with the whole 17 x 17 window, not its two factors.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_size, check_two, image_sum
-from metrics.filters import gaussian_weights, separable
+from benchmark.metrics.arrays import image_sum, metric_of_sources
+from benchmark.metrics.filters import gaussian_weights, separable
 
 WINDOWS = (17, 9, 5, 3)  # pixels a side, one a scale; sigma is a fifth of it
 NOISE = 2.0  # variance of the noise of the eye
@@ -32,7 +30,8 @@ class Scale(NamedTuple):
     total: Tensor  # information of the source
 
 
-def vif(sources: Sequence[Image], fused: Image, saturate: bool = False) -> Score:
+@metric_of_sources("VIF", smallest=SMALLEST, double=True)
+def vif(sources: Sequence[Tensor], fused: Tensor, saturate: bool = False) -> Tensor:
     """Return the sum over the sources of the pixel-domain VIF(source, fused), from 0.
 
     VIF is the share of the information of a source that the eye still finds in the fused image
@@ -55,18 +54,17 @@ def vif(sources: Sequence[Image], fused: Image, saturate: bool = False) -> Score
     Raises:
         ValueError: If a side is shorter than 41 pixels.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused, double=True)
-    check_size("VIF", f, SMALLEST)
     scores = []
-    for luma in lumas:
+    for luma in sources:
         kept = total = luma.new_zeros(luma.shape[0])
-        for scale in _scales(luma, f, NOISE, saturate):
+        for scale in _scales(luma, fused, NOISE, saturate):
             kept, total = kept + image_sum(scale.kept), total + image_sum(scale.total)
         scores.append(kept / total)
-    return give_back(torch.stack(scores).sum(dim=0))
+    return torch.stack(scores).sum(dim=0)
 
 
-def viff(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("VIFF", smallest=SMALLEST, pair=True, double=True)
+def viff(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the visual information fidelity for fusion VIFF, from 0, 1 for A = B = F.
 
     Han, Cai, Cao and Xu, Information Fusion 2013, Sec. 3: at each scale k, with the windows of
@@ -89,11 +87,9 @@ def viff(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If there are not two sources, or a side is shorter than 41 pixels.
     """
-    check_two("VIFF", sources)
-    (a, b, f), give_back = as_batch(*sources, fused, double=True)
-    check_size("VIFF", f, SMALLEST)
-    score = f.new_zeros(f.shape[0])
-    pairs = zip(_scales(a, f, FUSION_NOISE), _scales(b, f, FUSION_NOISE), strict=True)
+    a, b = sources
+    score = fused.new_zeros(fused.shape[0])
+    pairs = zip(_scales(a, fused, FUSION_NOISE), _scales(b, fused, FUSION_NOISE), strict=True)
     for weight, (first, second) in zip(FUSION_WEIGHTS, pairs, strict=True):
         tied = first.gain == second.gain
         take_first = (first.gain < second.gain) | (tied & (first.total > second.total))
@@ -102,7 +98,7 @@ def viff(sources: Sequence[Image], fused: Image) -> Score:
             for x, y in ((first.kept, second.kept), (first.total, second.total))
         )
         score = score + weight * image_sum(kept) / image_sum(total)
-    return give_back(score)
+    return score
 
 
 def _scales(

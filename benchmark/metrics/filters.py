@@ -4,8 +4,6 @@ Sums of shifted views take less time in float64 than a convolution of PyTorch's 
 differences of equal values exactly 0, and know no reduced precision (TF32) on a GPU.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -4,19 +4,18 @@ A value that is no whole number is counted in the bin it rounds to, halves upwar
 exact and what follows from them is computed in float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, round_half_up
+from benchmark.metrics.arrays import metric_of_fused, metric_of_sources, round_half_up
 
 BINS = 256
 
 
-def entropy(fused: Image) -> Score:
+@metric_of_fused("EN")
+def entropy(fused: Tensor) -> Tensor:
     """Return the entropy EN of the fused image in bits, 0 to 8.
 
     EN = -sum_i p_i log2 p_i, p_i the share of the pixels with value i (Shannon 1948).
@@ -24,11 +23,13 @@ def entropy(fused: Image) -> Score:
     Args:
         fused: Luma, (H, W) or (B, 1, H, W), in 0-255.
     """
-    (f,), give_back = as_batch(fused)
-    return give_back(_entropy(_levels(f)))
+    return _entropy(_levels(fused))
 
 
-def mutual_information(sources: Sequence[Image], fused: Image, joint_top: int = BINS - 1) -> Score:
+@metric_of_sources("MI")
+def mutual_information(
+    sources: Sequence[Tensor], fused: Tensor, joint_top: int = BINS - 1
+) -> Tensor:
     """Return the mutual information MI of the sources and the fused image in bits.
 
     MI = sum_S I(S, F), I(S, F) = H(S) + H(F) - H(S, F), from joint histograms of 256 x 256 bins
@@ -39,12 +40,12 @@ def mutual_information(sources: Sequence[Image], fused: Image, joint_top: int = 
         fused: Luma of the fused image, same shape and range.
         joint_top: The last bin of the joint histograms, which takes all higher values too.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    return give_back(torch.stack([_shared(luma, f, joint_top)[0] for luma in lumas]).sum(dim=0))
+    return torch.stack([_shared(luma, fused, joint_top)[0] for luma in sources]).sum(dim=0)
 
 
-def normalized_mutual_information(sources: Sequence[Image], fused: Image) -> Score:
-    """Return the normalised mutual information NMI, 0 to 2, which A = B = F reaches.
+@metric_of_sources("NMI")
+def normalized_mutual_information(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
+    """Return the normalized mutual information NMI, 0 to 2, which A = B = F reaches.
 
     NMI = 2 sum_S I(S, F) / (H(S) + H(F)) (Hossny, Nahavandi and Creighton, Electronics Letters
     2008). NaN where a source and the fused image are both constant.
@@ -53,12 +54,12 @@ def normalized_mutual_information(sources: Sequence[Image], fused: Image) -> Sco
         sources: Luma of the two source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    shares = [information / total for information, total in (_shared(luma, f) for luma in lumas)]
-    return give_back(2 * torch.stack(shares).sum(dim=0))
+    pairs = [_shared(luma, fused) for luma in sources]
+    return 2 * torch.stack([information / total for information, total in pairs]).sum(dim=0)
 
 
-def cross_entropy(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("CE")
+def cross_entropy(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the cross entropy CE in bits, less is better, 0 for equal histograms.
 
     CE = mean_S sum_i p_S(i) log2(p_S(i) / p_F(i)), over the values that both images have (Bulanon,
@@ -69,15 +70,14 @@ def cross_entropy(sources: Sequence[Image], fused: Image) -> Score:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    p_f = _shares(_levels(f))
+    p_f = _shares(_levels(fused))
     divergences = []
-    for luma in lumas:
+    for luma in sources:
         p_s = _shares(_levels(luma))
         both = (p_s > 0) & (p_f > 0)
         ratio = torch.where(both, p_s, 1) / torch.where(both, p_f, 1)
         divergences.append((p_s * torch.log2(ratio)).sum(dim=1))
-    return give_back(torch.stack(divergences).mean(dim=0))
+    return torch.stack(divergences).mean(dim=0)
 
 
 def _shared(luma: Tensor, fused: Tensor, joint_top: int = BINS - 1) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,5 @@
 """Metrics that model what the eye sees."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 
@@ -9,15 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_two, image_mean, image_sum
-from metrics.filters import along, sobel, strength
+from benchmark.metrics.arrays import image_mean, image_sum, metric_of_sources
+from benchmark.metrics.filters import along, sobel, strength
 
 CONTRAST_WINDOW = 31  # pixels a side
 BLOCK = 16  # pixels a side
 DEGREES_QCB, DEGREES_QCV = 15, 4  # the image's width and height in the visual field, each way
 
 
-def qcb(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("Qcb", pair=True)
+def qcb(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return Q_CB, how much of the sources' visible contrast is kept, 0 to 1 for A = B = F.
 
     Chen and Blum, Image and Vision Computing 2009. Each image is filtered with the contrast
@@ -38,12 +37,12 @@ def qcb(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If there are not two sources.
     """
-    check_two("Qcb", sources)
-    lumas, give_back = as_batch(*sources, fused)
-    a, b, f = (_masked_contrast(_filter(luma, DEGREES_QCB, _difference)) for luma in lumas)
+    a, b, f = (
+        _masked_contrast(_filter(luma, DEGREES_QCB, _difference)) for luma in (*sources, fused)
+    )
     energy = a * a + b * b
     share = torch.where(energy > 0, a * a / energy, 0.5)
-    return give_back(image_mean(share * _ratio(a, f) + (1 - share) * _ratio(b, f)))
+    return image_mean(share * _ratio(a, f) + (1 - share) * _ratio(b, f))
 
 
 def _difference(r: Tensor) -> Tensor:
@@ -74,7 +73,8 @@ def _ratio(x: Tensor, y: Tensor) -> Tensor:
     return torch.where(larger > 0, torch.minimum(x, y) / larger, 1)
 
 
-def qcv(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("Qcv")
+def qcv(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return Q_CV, the visible difference to the sources, from 0 for A = B = F; less is better.
 
     Q_CV = sum_S sum_W l_S(W) D_S(W) / sum_S sum_W l_S(W) over blocks W of 16 x 16 pixels, the last
@@ -88,14 +88,13 @@ def qcv(sources: Sequence[Image], fused: Image) -> Score:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    distance = weight = f.new_zeros(f.shape[0])
-    for luma in lumas:
+    distance = weight = fused.new_zeros(fused.shape[0])
+    for luma in sources:
         saliency = _block_sum(strength(*sobel(luma / 255, "constant")) ** 5)
-        difference = _block_sum(_filter(luma - f, DEGREES_QCV, _band_pass).square()) / BLOCK**2
+        difference = _block_sum(_filter(luma - fused, DEGREES_QCV, _band_pass).square()) / BLOCK**2
         distance = distance + image_sum(saliency * difference)
         weight = weight + image_sum(saliency)
-    return give_back(distance / weight)
+    return distance / weight
 
 
 def _band_pass(r: Tensor) -> Tensor:

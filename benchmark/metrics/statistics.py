@@ -1,16 +1,21 @@
 """Metrics on the statistics of pixel values."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_two, image_mean, image_sum, is_constant
+from benchmark.metrics.arrays import (
+    image_mean,
+    image_sum,
+    is_constant,
+    metric_of_fused,
+    metric_of_sources,
+)
 
 
-def standard_deviation(fused: Image) -> Score:
+@metric_of_fused("SD")
+def standard_deviation(fused: Tensor) -> Tensor:
     """Return the standard deviation SD of the fused image, 0 to 127.5.
 
     SD = sqrt(mean (F - mean F)^2), the mean over all pixels, not over one less.
@@ -18,11 +23,11 @@ def standard_deviation(fused: Image) -> Score:
     Args:
         fused: Luma, (H, W) or (B, 1, H, W), in 0-255.
     """
-    (f,), give_back = as_batch(fused)
-    return give_back(f.flatten(1).std(dim=1, correction=0))
+    return fused.flatten(1).std(dim=1, correction=0)
 
 
-def correlation(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("CC")
+def correlation(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the correlation CC, -1 to 1.
 
     CC = mean_S r(S, F), r Pearson's correlation over all pixels (as in Ma, Ma and Li, Information
@@ -32,11 +37,11 @@ def correlation(sources: Sequence[Image], fused: Image) -> Score:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    return give_back(torch.stack([pearson(luma, f) for luma in lumas]).mean(dim=0))
+    return torch.stack([pearson(luma, fused) for luma in sources]).mean(dim=0)
 
 
-def scd(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("SCD", pair=True)
+def scd(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the sum of the correlations of differences SCD, -2 to 2.
 
     SCD = r(F - B, A) + r(F - A, B), r Pearson's correlation: what F holds beyond the one source
@@ -50,9 +55,8 @@ def scd(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If there are not two sources.
     """
-    check_two("SCD", sources)
-    (a, b, f), give_back = as_batch(*sources, fused)
-    return give_back(pearson(f - b, a) + pearson(f - a, b))
+    a, b = sources
+    return pearson(fused - b, a) + pearson(fused - a, b)
 
 
 def pearson(x: Tensor, y: Tensor) -> Tensor:

@@ -1,15 +1,13 @@
 """Metrics that compare local structure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
 from pytorch_msssim import ssim as library_ssim
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, check_size, image_mean
-from metrics.filters import gaussian_weights, halve, separable
+from benchmark.metrics.arrays import image_mean, metric_of_sources
+from benchmark.metrics.filters import gaussian_weights, halve, separable
 
 WINDOW, SIGMA = 11, 1.5  # pixels a side
 K = (0.01, 0.03)
@@ -18,7 +16,8 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest first
 SMALLEST = 161  # pixels a side: halved four times, rounding up, that fills a window
 
 
-def ssim(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("SSIM", smallest=WINDOW)
+def ssim(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the mean over the sources of SSIM(source, fused), -1 to 1.
 
     SSIM of Wang et al. (TIP 2004), by pytorch-msssim: per pixel
@@ -33,18 +32,17 @@ def ssim(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If a side is shorter than the window.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    check_size("SSIM", f, WINDOW)
-    window = f.new_tensor(gaussian_weights(WINDOW, SIGMA)).reshape(1, 1, 1, -1)
+    window = fused.new_tensor(gaussian_weights(WINDOW, SIGMA)).reshape(1, 1, 1, -1)
     with torch.backends.cudnn.flags(allow_tf32=False):
         values = [
-            library_ssim(luma, f, data_range=255, size_average=False, win=window, K=K)
-            for luma in lumas
+            library_ssim(luma, fused, data_range=255, size_average=False, win=window, K=K)
+            for luma in sources
         ]
-    return give_back(torch.stack(values).mean(dim=0))
+    return torch.stack(values).mean(dim=0)
 
 
-def ms_ssim(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("MS-SSIM", smallest=SMALLEST)
+def ms_ssim(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the mean over the sources of the multi-scale SSIM(source, fused), 0 to 1.
 
     prod_{j < 5} CS_j^{w_j} SSIM_5^{w_5} (Wang, Simoncelli and Bovik, Asilomar 2003), CS_j and
@@ -60,9 +58,7 @@ def ms_ssim(sources: Sequence[Image], fused: Image) -> Score:
     Raises:
         ValueError: If a side is shorter than 161 pixels.
     """
-    (*lumas, f), give_back = as_batch(*sources, fused)
-    check_size("MS-SSIM", f, SMALLEST)
-    return give_back(torch.stack([_multi_scale(luma, f) for luma in lumas]).mean(dim=0))
+    return torch.stack([_multi_scale(luma, fused) for luma in sources]).mean(dim=0)
 
 
 def _multi_scale(luma: Tensor, fused: Tensor) -> Tensor:

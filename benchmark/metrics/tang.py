@@ -1,13 +1,11 @@
 """The convention of Tang's MATLAB toolbox (Evaluation-for-Image-Fusion), with its peculiarities.
 
-Images are bytes, colour through MATLAB's `rgb2gray`. Bytes saturate: a result above 255 is 255,
+Images are bytes, color through MATLAB's `rgb2gray`. Bytes saturate: a result above 255 is 255,
 one below 0 is 0, and fractions are rounded. What the toolbox computes on bytes where the
 definition means numbers comes out otherwise, and is reproduced here because tables are printed
 with it. All functions take the gray bytes as floats, (H, W) or (B, 1, H, W). The columns of
 `DEFAULT` agree with the values that are published with the toolbox (`tests/test_tang.py`).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,16 +17,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrics import error
-from metrics.arrays import Image, Score, as_batch, image_mean
-from metrics.colour import matlab_gray
-from metrics.edges import Edges, kept_share, nabf, orientation
-from metrics.exposure import mef_ssim
-from metrics.features import fmi
-from metrics.fidelity import vif
-from metrics.gradient import average_gradient
-from metrics.information import entropy, mutual_information
-from metrics.statistics import correlation, scd
+from benchmark.metrics import error
+from benchmark.metrics.arrays import (
+    Image,
+    Score,
+    image_mean,
+    metric_of_fused,
+    metric_of_sources,
+)
+from benchmark.metrics.color import matlab_gray
+from benchmark.metrics.edges import Edges, kept_share, nabf, orientation
+from benchmark.metrics.exposure import mef_ssim
+from benchmark.metrics.features import fmi
+from benchmark.metrics.fidelity import vif
+from benchmark.metrics.gradient import average_gradient
+from benchmark.metrics.information import entropy, mutual_information
+from benchmark.metrics.statistics import correlation, scd
 
 DEFAULT = ("en", "sd", "sf", "ag", "mi", "cc", "scd", "psnr", "mse", "qabf", "vif")  # its tables
 RIGHT = ((1, 0, -1), (2, 0, -2), (1, 0, -1))  # Sobel kernels, to be flipped by the convolution
@@ -42,44 +46,43 @@ def bytes_of(
     return [matlab_gray(source) for source in sources], matlab_gray(fused)
 
 
-def sd(fused: Image) -> Score:
+@metric_of_fused("SD")
+def sd(fused: Tensor) -> Tensor:
     """Return sqrt(mean d), d = min(d0^2, 255), d0 = max(F - mean F, 0) rounded half up.
 
     Both steps saturate, so that what is darker than the mean does not count and what is brighter
     by 16 or more counts alike.
     """
-    (f,), give_back = as_batch(fused)
-    above = f - f.mean(dim=(1, 2, 3), keepdim=True)
+    above = fused - fused.mean(dim=(1, 2, 3), keepdim=True)
     squares = torch.floor(above + 0.5).clamp(min=0).square().clamp(max=255)
-    return give_back(image_mean(squares).sqrt())
+    return image_mean(squares).sqrt()
 
 
-def sf(fused: Image) -> Score:
+@metric_of_fused("SF")
+def sf(fused: Tensor) -> Tensor:
     """Return SF of the image in [0, 1], the means over the differences that there are."""
-    (f,), give_back = as_batch(fused)
-    squares = [image_mean((f / 255).diff(dim=dim).square()) for dim in (-1, -2)]
-    return give_back(torch.stack(squares).sum(dim=0).sqrt())
+    squares = [image_mean((fused / 255).diff(dim=dim).square()) for dim in (-1, -2)]
+    return torch.stack(squares).sum(dim=0).sqrt()
 
 
 def psnr(sources: Sequence[Image], fused: Image) -> Score:
     """Return 10 log10(255^2 / MSE) with the MSE of images in [0, 1], 48.13 dB too much."""
-    return error.psnr(_unit(sources), fused / 255)
+    return error.psnr([source / 255 for source in sources], fused / 255)
 
 
 def mse(sources: Sequence[Image], fused: Image) -> Score:
     """Return the mean of both sources' mean squared error, of images in [0, 1]."""
-    (*batches, f), give_back = as_batch(*_unit(sources), fused / 255)
-    return give_back(torch.stack([image_mean((s - f).square()) for s in batches]).mean(dim=0))
+    return error.mse([source / 255 for source in sources], fused / 255)
 
 
-def qabf(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("Qabf", double=True)
+def qabf(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return Qabf of images in [0, 1] with MATLAB's rounding errors, whatever the type.
 
     Where strengths are equal, the strength replaces the ratio 1. Which ones are equal, and which
     responses are 0, depends on the order in which float64 sums are rounded: see `_convolve`.
     """
-    (*batches, f), give_back = as_batch(*sources, fused, double=True)
-    return give_back(kept_share([_edges(batch) for batch in batches], _edges(f), equal=1))
+    return kept_share([_edges(source) for source in sources], _edges(fused), equal=1)
 
 
 def _edges(batch: Tensor) -> Edges:
@@ -100,14 +103,10 @@ def _convolve(batch: Tensor, kernel: Sequence[Sequence[int]]) -> Tensor:
     return total
 
 
-def nabf_unit(sources: Sequence[Image], fused: Image) -> Score:
+@metric_of_sources("Nabf", double=True)
+def nabf_unit(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return Nabf of images in [0, 1], where no strength reaches the threshold of 2."""
-    (*batches, f), give_back = as_batch(*sources, fused, double=True)
-    return give_back(nabf(_unit(batches), f / 255))
-
-
-def _unit(images: Sequence[Image]) -> list[Image]:
-    return [image / 255 for image in images]
+    return nabf([source / 255 for source in sources], fused / 255)
 
 
 FUNCTIONS: dict[str, Callable[[Sequence[Image], Image], Score]] = {

@@ -6,8 +6,6 @@ definitions is said at each function. All take the channels as a batch, (3, 1, H
 image, (1, 1, H, W), and return a float.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metrics.arrays import Image, Score, as_batch, image_sum
-from metrics.colour import matlab_gray
-from metrics.edges import qabf
-from metrics.gradient import average_gradient, edge_intensity, spatial_frequency
-from metrics.information import cross_entropy, entropy, mutual_information
-from metrics.perception import qcb, qcv
-from metrics.statistics import standard_deviation
-from metrics.structure import ssim
+from benchmark.metrics.arrays import Image, Score, as_batch, image_sum
+from benchmark.metrics.color import matlab_gray
+from benchmark.metrics.edges import qabf
+from benchmark.metrics.gradient import average_gradient, edge_intensity, spatial_frequency
+from benchmark.metrics.information import cross_entropy, entropy, mutual_information
+from benchmark.metrics.perception import qcb, qcv
+from benchmark.metrics.statistics import standard_deviation
+from benchmark.metrics.structure import ssim
 
 PRINTED = {  # the benchmark's own names
     "en": "Entropy",
@@ -48,7 +46,7 @@ def channels(
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
     """Return sources and fused image, (1 or 3, H, W) each, as batches of as many channels.
 
-    A gray source of a colour result is compared with each channel; colour sources of a gray result
+    A gray source of a color result is compared with each channel; color sources of a gray result
     become gray.
     """
     if len(fused) == 1:

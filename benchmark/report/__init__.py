@@ -1,5 +1,5 @@
-"""The report of a comparison: Markdown, and one HTML page that needs nothing else."""
+"""The report of a comparison, as Markdown and as one HTML page."""
 
-from report.pages import Report, write_html, write_markdown
+from benchmark.report.pages import Report, write_html, write_markdown
 
 __all__ = ["Report", "write_html", "write_markdown"]

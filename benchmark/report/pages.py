@@ -1,6 +1,4 @@
-"""Rendering a comparison as Markdown and as one HTML page that loads nothing."""
-
-from __future__ import annotations
+"""Write a comparison as Markdown and as one HTML page that loads no other file."""
 
 import base64
 import math
@@ -15,38 +13,38 @@ import cv2
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from images import read_channels
-from methods import Made
-from metrics import COLUMNS, CONVENTIONS
-from report import plots
-from report.summary import arrow, by_method, summarize
-from sets import ImageSet
-from tables import Row
+from benchmark.fusing import RunRecord
+from benchmark.image_files import read_channels
+from benchmark.image_sets import ImageSet
+from benchmark.metrics import COLUMNS, CONVENTIONS
+from benchmark.report import plots
+from benchmark.report.summary import arrow, by_method, summarize
+from benchmark.score_table import Row
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 JPEG_QUALITY = 90
 NOTES = {
-    "seconds": "Wall time as the method itself prints it: the mean over all but the first, "
-    "without reading and writing.",
-    "peak_mib": "The process's largest resident memory, with Python, its packages and the "
-    "weights; memory on a GPU is not in it.",
+    "seconds": "Mean wall time as the method prints it: over all results but the first, without "
+    "reading and writing.",
+    "peak_mib": "Largest resident memory of the process, with Python, its packages and the "
+    "weights, without the memory of a GPU.",
 }
 
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to report.
+    """The contents of a report.
 
     Attributes:
         images: The set.
         convention: Name of the convention.
         metrics: Names of the metrics.
-        rows: A row an image and method.
-        made: How the results of each method were made, in the order of the tables.
-        baselines: Which of them are no networks.
-        failures: Why methods have no scores.
-        about: How it was made: command, versions, machine, one line each.
-        fused: The result of each method and scene.
+        rows: One row per image and method.
+        records: The run of each method, in the order of the tables.
+        baselines: Names of those methods that are no networks.
+        failures: Reason of each method that has no scores.
+        about: How the report was made: heading and text of each line.
+        fused: Path of the result, by method and scene.
         viewer_scenes: How many scenes the HTML page shows.
     """
 
@@ -54,7 +52,7 @@ class Report:
     convention: str
     metrics: list[str]
     rows: list[Row]
-    made: dict[str, Made]
+    records: dict[str, RunRecord]
     baselines: set[str]
     failures: dict[str, str]
     about: dict[str, str]
@@ -92,8 +90,8 @@ def pictures(report: Report) -> Iterator[dict[str, Any]]:
 
 
 def data_address(path: Path) -> str:
-    """Return an image at its full size as a JPEG in a data address; 16 bits become 8."""
-    values = np.moveaxis(read_channels(path), 0, 2)[..., ::-1]  # B, G, R as OpenCV wants them
+    """Return an image in full size as a data address that holds a JPEG of 8 bits per channel."""
+    values = np.moveaxis(read_channels(path), 0, 2)[..., ::-1]  # B, G, R for OpenCV
     image = np.floor(values + 0.5).astype(np.uint8)
     code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return f"data:image/jpeg;base64,{base64.b64encode(code.tobytes()).decode('ascii')}"
@@ -127,7 +125,7 @@ def _environment(escape: bool) -> Environment:
 
 
 def seconds(value: float | None) -> str:
-    """Return seconds as printed, to the milliseconds that methods print."""
+    """Return seconds as printed, with the three decimals that methods print."""
     return "-" if value is None else f"{value:.3f}"
 
 
@@ -137,7 +135,7 @@ def mib(value: float | None) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """Escape what Markdown would read as its own."""
+    """Escape the characters that have a meaning in Markdown."""
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
 
 

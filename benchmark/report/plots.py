@@ -1,6 +1,4 @@
-"""Where the marks of a plot go: one line a method, the values of a metric along it."""
-
-from __future__ import annotations
+"""Positions of the marks of a plot: one line per method, with the values of a metric on it."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH, LABEL, MARGIN = 380, 84, 10  # units of the drawing: whole, names, beside the values
-LINE, HEAD, FOOT = 22, 4, 20  # height of a method's line, above all, below all
-SPREAD = (-3.5, 0.0, 3.5)  # dots lie on three heights, so that near values stay apart
+WIDTH, LABEL, MARGIN = 380, 84, 10  # of the drawing, of the names, beside the values; in its units
+LINE, HEAD, FOOT = 22, 4, 20  # height of a line, above the first line, below the last
+SPREAD = (-3.5, 0.0, 3.5)  # heights of the dots, so that near values stay apart
 TICKS = 5
 
 
 class Dot(NamedTuple):
-    """One image's value."""
+    """The value of one image."""
 
     x: float
     y: float
@@ -24,7 +22,7 @@ class Dot(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """The values of a method; `box` is the middle half, `mean` and `box` are None without any."""
+    """The values of a method, their middle half and their mean, both None without values."""
 
     method: str
     y: float
@@ -46,8 +44,8 @@ def draw(values: dict[str, NDArray[np.float64]], images: Sequence[str]) -> Plot:
     """Lay out one metric.
 
     Args:
-        values: By method, one value an image.
-        images: Their names.
+        values: One value per image, by method.
+        images: Names of the images.
     """
     every = np.concatenate(list(values.values()))
     finite = every[np.isfinite(every)]

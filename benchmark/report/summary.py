@@ -1,6 +1,4 @@
-"""Scores as a table: means, deviations and which are best."""
-
-from __future__ import annotations
+"""Scores as a table of means and deviations, with the best marked."""
 
 import math
 from collections.abc import Sequence
@@ -9,20 +7,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics import COLUMNS
-from tables import Row
+from benchmark.metrics import COLUMNS
+from benchmark.score_table import Row
 
-DIGITS = 4  # of the largest mean of a metric
-DECIMALS = (1, 4)  # at least, at most
+DIGITS = 4  # that the largest mean of a metric has
+DECIMALS = (1, 4)  # the fewest and the most
 
 
 class Cell(NamedTuple):
-    """One mean.
+    """The mean of one metric and method.
 
     Attributes:
-        mean: Over the images.
-        text: As printed.
-        deviation: Of a sample, as printed; empty for one image.
+        mean: Mean over the images.
+        text: The mean as printed.
+        deviation: Standard deviation of a sample, as printed; empty if there is one image.
         place: 1 for the best, 2 for the second best, else 0.
     """
 
@@ -44,12 +42,12 @@ def by_method(rows: Sequence[Row]) -> Scores:
 
 
 def arrow(metric: str) -> str:
-    """Return the arrow towards the better."""
+    """Return an arrow up if higher is better, else down."""
     return "↑" if COLUMNS[metric].higher_is_better else "↓"
 
 
 def summarize(metrics: Sequence[str], scores: Scores) -> dict[str, list[Cell]]:
-    """Return a line of cells for each method, one a metric."""
+    """Return the cells of each method, one per metric."""
     columns = []
     for index, metric in enumerate(metrics):
         values = {method: table[:, index] for method, table in scores.items()}
@@ -68,7 +66,7 @@ def summarize(metrics: Sequence[str], scores: Scores) -> dict[str, list[Cell]]:
 def rank(means: Sequence[float], higher_is_better: bool) -> list[int]:
     """Return 1 for the best, 2 for the second best, 0 for others; equal means share a place.
 
-    Of one method none is best, of two none second; nan has no place.
+    A single method is not marked, and of two methods only the best is. nan has no place.
     """
     order = sorted({mean for mean in means if not math.isnan(mean)}, reverse=higher_is_better)
     if len(order) < 2:
@@ -78,15 +76,15 @@ def rank(means: Sequence[float], higher_is_better: bool) -> list[int]:
 
 
 def decimals_for(means: Sequence[float]) -> int:
-    """Return how many decimals a column has."""
+    """Return the number of decimals of a column with these means."""
     largest = max((abs(mean) for mean in means if math.isfinite(mean)), default=0)
     whole = math.floor(math.log10(largest)) + 1 if largest else 0
     return min(max(DIGITS - whole, DECIMALS[0]), DECIMALS[1])
 
 
 def deviation(values: NDArray[np.float64], decimals: int) -> str:
-    """Return the standard deviation of a sample, as printed; empty for one image."""
+    """Return the standard deviation of a sample, as printed; empty if there is one image."""
     if len(values) < 2:
         return ""
-    with np.errstate(invalid="ignore"):  # of infinite values it is nan
+    with np.errstate(invalid="ignore"):  # it is nan if a value is infinite
         return f"{values.std(ddof=1):.{decimals}f}"

@@ -1,6 +1,4 @@
-"""Calls of evaluate.py, in this process or as a script."""
-
-from __future__ import annotations
+"""Calls of benchmark.evaluate, in this process or another."""
 
 import contextlib
 import csv
@@ -14,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate import main, parse_args
+from benchmark.evaluate import main, parse_args
 
-SCRIPT = Path(__file__).parents[1] / "evaluate.py"
+EVALUATE = (sys.executable, "-m", "benchmark.evaluate")
 PAIRS = ["--ir", "ir", "--vis", "vis", "--fused", "mean=mean", "visible=visible"]
 SCENES = ["--scenes", "scenes", "--fused", "first=first", "middle=middle"]
 Done = subprocess.CompletedProcess[str]
@@ -28,7 +26,7 @@ def save(path: Path, image: NDArray[np.uint8]) -> None:
 
 
 def run(folder: Path, *arguments: str) -> Done:
-    """Run evaluate.py's `main` in `folder`, with one worker and the output in out/."""
+    """Run its `main` in `folder`, with one worker and the output in out/."""
     command = ["--output", "out/scores.csv", "--workers", "1", *arguments]
     out, err = io.StringIO(), io.StringIO()
     before = Path.cwd()
@@ -44,8 +42,8 @@ def run(folder: Path, *arguments: str) -> Done:
 
 
 def run_script(folder: Path, *arguments: str) -> Done:
-    """Run evaluate.py in `folder`, an empty locale as the hardest case."""
-    command = [sys.executable, str(SCRIPT), "--output", "out/scores.csv", *arguments]
+    """Run it in `folder` as a process of its own, without a locale, which is the hardest case."""
+    command = [*EVALUATE, "--output", "out/scores.csv", *arguments]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False

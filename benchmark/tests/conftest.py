@@ -1,15 +1,24 @@
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import save
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from benchmark.environment import child_environment
+from benchmark.tests.cli import save
+
 settings.register_profile("fast", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("fast")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def importable() -> Iterator[None]:
+    """Let the processes that tests start import `benchmark` in any folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", child_environment()["PYTHONPATH"])
+        yield
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """Reports of made-up scores and tiny images, with names that must be escaped."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
-from stand_ins import add_pairs
-
-from methods import Made
-from report import Report
-from sets import ImageSet, find_set
-from tables import Row
+from benchmark.fusing import RunRecord
+from benchmark.image_sets import ImageSet, find_set
+from benchmark.report import Report
+from benchmark.score_table import Row
+from benchmark.tests.stand_ins import add_pairs
 
 ODD = "<b>&'\"|</script>"  # as a scene's name or in a message
 METRICS = ["en", "ce", "ssim"]
@@ -37,13 +34,13 @@ def made_up(folder: Path) -> Report:
         METRICS,
         rows,
         {
-            "DenseFuse": Made(0.7216, 1048.4, "cpu"),
-            "BFFR": Made(3.5, 946.6, "cpu", reused=True),
-            "Average": Made(None, None, "cpu"),
+            "DenseFuse": RunRecord(0.7216, 1048.4, "cpu"),
+            "BFFR": RunRecord(3.5, 946.6, "cpu", reused=True),
+            "Average": RunRecord(None, None, "cpu"),
         },
         {"Average"},
         {"NestFuse": f"error: {ODD}"},
-        {"Command": "python benchmark/run.py --data 'a b'", "Machine": "two <cores>"},
+        {"Command": "python -m benchmark.run --data 'a b'", "Machine": "two <cores>"},
         {method: {scene: files[1] for scene, files in images.scenes.items()} for method in SCORES},
         viewer_scenes=24,
     )

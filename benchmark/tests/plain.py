@@ -1,7 +1,5 @@
 """Plain forms: windows and patches for evaluations pixel by pixel, and scikit-image's SSIM."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity

@@ -1,13 +1,10 @@
-"""Calls of run.py in this process, with stand-ins for the methods."""
-
-from __future__ import annotations
+"""Calls of benchmark.run in this process, with stand-ins for the methods."""
 
 from pathlib import Path
 
-from stand_ins import stand_in
-
-import run
-from methods import Method
+from benchmark import run
+from benchmark.methods import Method
+from benchmark.tests.stand_ins import stand_in
 
 CHOSEN = ["en", "ce", "ssim"]
 REPORTS = ("scores.csv", "report.md", "report.html")
@@ -19,8 +16,8 @@ def call(data: Path | str, out: Path, methods: dict[str, Method], *more: str) ->
     return run.main(run.parse_args([*given, *metrics, *more], methods), methods)
 
 
-def stand_ins(folder: Path, *behaviours: str) -> dict[str, Method]:
-    return {behaviour.title(): stand_in(folder, behaviour) for behaviour in behaviours}
+def stand_ins(folder: Path, *behaviors: str) -> dict[str, Method]:
+    return {behavior.title(): stand_in(folder, behavior) for behavior in behaviors}
 
 
 def written(out: Path) -> set[str]:

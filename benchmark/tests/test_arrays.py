@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from metrics import CONVENTIONS, entropy, mef_ssim, psnr, ssim
-from metrics.arrays import as_batch, round_half_up
-from metrics.colour import luma, matlab_gray
+from benchmark.metrics import CONVENTIONS, entropy, mef_ssim, psnr, ssim
+from benchmark.metrics.arrays import as_batch, round_half_up
+from benchmark.metrics.color import luma, matlab_gray
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from cli import save
 from numpy.typing import NDArray
 
-from baselines import (
+from benchmark.baselines import (
     average,
     build_parser,
     fuse_exposures,
@@ -17,8 +14,9 @@ from baselines import (
     laplacian_pyramid,
     main,
 )
-from images import read_channels
-from metrics.colour import luma
+from benchmark.image_files import read_channels
+from benchmark.metrics.color import luma
+from benchmark.tests.cli import save
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def test_the_laplacian_maximum_takes_details_from_where_they_are() -> None:
     assert deviation[0] > 1.8 * deviation[1]
 
 
-def test_a_pair_keeps_the_colour_of_the_visible_image(images: list[NDArray[np.float64]]) -> None:
+def test_a_pair_keeps_the_color_of_the_visible_image(images: list[NDArray[np.float64]]) -> None:
     infrared, visible = images
     fused = fuse_pair(average, infrared, visible)
     planes = [np.moveaxis(image, 2, 0) for image in (infrared, visible, fused)]
@@ -77,9 +75,9 @@ def test_mertens_is_opencv_s(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_gray_and_coloured_exposures_mix(images: list[NDArray[np.float64]]) -> None:
-    gray, colour = images
-    np.testing.assert_allclose(fuse_exposures(average, images), (gray + colour) / 2)
+def test_gray_and_colored_exposures_mix(images: list[NDArray[np.float64]]) -> None:
+    gray, color = images
+    np.testing.assert_allclose(fuse_exposures(average, images), (gray + color) / 2)
     assert fuse_exposures(average, [gray, gray]).shape == gray.shape
 
 

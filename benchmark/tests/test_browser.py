@@ -1,17 +1,15 @@
 """The HTML report in headless Chromium, where it and its driver are installed."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import ODD, SCORES, made_up
 from selenium import webdriver
 
-from report import write_html
+from benchmark.report import write_html
+from benchmark.tests.pages import ODD, SCORES, made_up
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -187,11 +185,11 @@ def test_scenes_and_pictures_are_chosen(page: Driver) -> None:
 
 
 def test_light_and_dark(page: Driver) -> None:
-    colours = {}
+    colors = {}
     for scheme in ("light", "dark"):
         feature = {"name": "prefers-color-scheme", "value": scheme}
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        colours[scheme] = [
+        colors[scheme] = [
             brightness(style(page, selector, name))
             for selector, name in (
                 ("body", "backgroundColor"),
@@ -201,15 +199,15 @@ def test_light_and_dark(page: Driver) -> None:
             )
         ]
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    paper, ink, text, card = colours["light"]
+    paper, ink, text, card = colors["light"]
     assert min(paper, card) > 240 > 60 > max(ink, text)
-    paper, ink, text, card = colours["dark"]
+    paper, ink, text, card = colors["dark"]
     assert max(paper, card) < 60 < 200 < min(ink, text)
 
 
-def brightness(colour: str) -> float:
+def brightness(color: str) -> float:
     """Return the mean of rgb(r, g, b)."""
-    return sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) / 3
+    return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(","))) / 3
 
 
 @pytest.mark.parametrize("width", [360, 1400])

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import sobel
 
-from metrics import nabf, qabf
+from benchmark.metrics import nabf, qabf
+from benchmark.tests.plain import sobel
 
 MAXIMUM = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))  # G = A = 1
 

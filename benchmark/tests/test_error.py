@@ -1,10 +1,8 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import psnr, rmse
+from benchmark.metrics import psnr, rmse
 
 
 def test_psnr_and_rmse_by_hand() -> None:

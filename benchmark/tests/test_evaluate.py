@@ -1,14 +1,12 @@
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import PAIRS, read, refused, run, run_script, save
 
-from images import read_channels
-from metrics import COLUMNS, CONVENTIONS
+from benchmark.image_files import read_channels
+from benchmark.metrics import COLUMNS, CONVENTIONS
+from benchmark.tests.cli import PAIRS, read, refused, run, run_script, save
 
 CHOSEN = ["en", "sf", "mi", "ce", "scd", "vif", "qabf", "ssim"]
 METHODS = ("mean", "visible")
@@ -175,7 +173,7 @@ def test_every_unreadable_file_is_named(folder: Path) -> None:
     [
         (("--fused", "mean"), 2, "expected NAME=DIR, found 'mean'"),
         (("--fused", "mean=visible"), 1, "--fused names a method twice"),
-        (("--workers", "0"), 2, "expected a whole number from 1, found '0'"),
+        (("--workers", "0"), 2, "expected a whole number of at least 1, found '0'"),
         (("--ir", "none"), 1, "none (--ir) does not exist"),
         (("--scenes", "scenes"), 2, "--scenes cannot be combined with --ir and --vis"),
         (("--metrics", "snr"), 2, "invalid choice: 'snr'"),

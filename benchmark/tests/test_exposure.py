@@ -1,20 +1,17 @@
-from __future__ import annotations
-
 import csv
 import math
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import half
 
-from metrics import mef_ssim
+from benchmark.metrics import mef_ssim
+from benchmark.tests.cli import EVALUATE
+from benchmark.tests.plain import half
 
-SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 SHARED = Path(__file__).parents[3] / "shared"
 GOLDEN = SHARED / "golden" / "mef_ssim.csv"
 SCENES = SHARED / "data" / "mefb" / "test"
@@ -166,7 +163,7 @@ def test_evaluate_gives_the_published_values(tmp_path: Path) -> None:
     results.mkdir()
     for scene in NAMES:
         (results / f"{scene}.jpg").write_bytes((SCENES / scene / "over.jpg").read_bytes())
-    command = [sys.executable, str(SCRIPT), "--scenes", str(SCENES), "--fused", f"over={results}"]
+    command = [*EVALUATE, "--scenes", str(SCENES), "--fused", f"over={results}"]
     command += ["--metrics", "mef_ssim", "--output", str(tmp_path / "scores.csv")]
     subprocess.run([*command, "--workers", "1"], check=True, capture_output=True)
     with (tmp_path / "scores.csv").open(newline="") as file:

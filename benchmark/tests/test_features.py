@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -7,11 +5,11 @@ import pytest
 import pywt
 import torch
 from numpy.typing import NDArray
-from plain import patches, sobel
 from scipy.fft import dctn
 
-from metrics import fmi
-from metrics.features import FEATURES
+from benchmark.metrics import fmi
+from benchmark.metrics.features import FEATURES
+from benchmark.tests.plain import patches, sobel
 
 Array = NDArray[np.float64]
 

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import patches, window
 
-from metrics import vif, viff
+from benchmark.metrics import vif, viff
+from benchmark.tests.plain import patches, window
 
 SHAPE = (43, 46)
 

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import sobel
 
-from metrics import average_gradient, edge_intensity, spatial_frequency
+from benchmark.metrics import average_gradient, edge_intensity, spatial_frequency
+from benchmark.tests.plain import sobel
 
 
 def test_spatial_frequency_by_hand() -> None:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -7,7 +5,12 @@ import pytest
 from numpy.typing import NDArray
 from skimage.measure import shannon_entropy
 
-from metrics import cross_entropy, entropy, mutual_information, normalized_mutual_information
+from benchmark.metrics import (
+    cross_entropy,
+    entropy,
+    mutual_information,
+    normalized_mutual_information,
+)
 
 
 def test_entropy_by_hand() -> None:

@@ -6,8 +6,6 @@ and no MEF-SSIM. Left out is what has another definition: torchmetrics' SSIM, wh
 off elsewhere, its MS-SSIM with it, and sewar's MS-SSIM of complex numbers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +15,6 @@ import piq
 import pytest
 import torch
 from numpy.typing import NDArray
-from plain import skimage_ssim
 from sewar import full_ref as sewar
 from sewar.utils import Filter
 from skimage import filters
@@ -30,7 +27,8 @@ from skimage.metrics import (
 from torchmetrics.functional import image as torchmetrics
 from torchmetrics.functional import kl_divergence, pearson_corrcoef
 
-from metrics import CONVENTIONS
+from benchmark.metrics import CONVENTIONS
+from benchmark.tests.plain import skimage_ssim
 
 Array = NDArray[np.float64]
 GAUSSIAN = {"fltr": Filter.GAUSSIAN, "sigma": 1.5, "ws": 11}

@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import sobel
 
-from metrics import qcb, qcv
+from benchmark.metrics import qcb, qcv
+from benchmark.tests.plain import sobel
 
 Array = NDArray[np.float64]
 

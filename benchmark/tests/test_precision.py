@@ -1,7 +1,5 @@
 """One image in NumPy's float64, a batch in float32, and a batch on a GPU give the same scores."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from images import read_channels
-from metrics import CONVENTIONS
-from metrics.colour import luma
+from benchmark.image_files import read_channels
+from benchmark.metrics import CONVENTIONS
+from benchmark.metrics.color import luma
 
 Array = NDArray[np.float64]
 STANDARD = CONVENTIONS["standard"].functions
@@ -24,7 +22,7 @@ def pairs() -> list[list[Array]]:
     rng = np.random.default_rng(12)
     triples = []
     for _ in range(2):
-        a, b = (luma(_colour(rng)) for _ in range(2))
+        a, b = (luma(_color(rng)) for _ in range(2))
         a[:30, :30], b[20:60, 100:] = 255, 16.5
         fused = 0.5 * a + 0.5 * b
         fused[100:, :60] = a[100:, :60]
@@ -32,7 +30,7 @@ def pairs() -> list[list[Array]]:
     return triples
 
 
-def _colour(rng: np.random.Generator) -> Array:
+def _color(rng: np.random.Generator) -> Array:
     blocks = np.kron(rng.integers(0, 256, (3, 21, 22)), np.ones((1, 8, 8)))
     return np.clip(np.floor(blocks + rng.normal(0, 6, blocks.shape)), 0, 255)[:, :165, :171]
 

@@ -1,7 +1,5 @@
 """What holds for every metric, whatever the images."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from metrics import COLUMNS, CONVENTIONS, entropy
+from benchmark.metrics import COLUMNS, CONVENTIONS, entropy
 
 STANDARD = CONVENTIONS["standard"].functions
 ALL = [(name, metric) for name in CONVENTIONS for metric in CONVENTIONS[name].functions]

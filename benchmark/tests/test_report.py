@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import base64
 import json
 import math
@@ -12,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pages import ODD, SCORES, made_up
 
-from report import plots, write_html, write_markdown
-from report.pages import data_address, markdown_cell
-from report.summary import decimals_for, deviation, rank, summarize
+from benchmark.report import plots, write_html, write_markdown
+from benchmark.report.pages import data_address, markdown_cell
+from benchmark.report.summary import decimals_for, deviation, rank, summarize
+from benchmark.tests.pages import ODD, SCORES, made_up
 
 NAN = float("nan")
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}
@@ -135,7 +133,7 @@ def test_markdown(tmp_path: Path) -> None:
         "| DenseFuse | 0.722 | 1048 | cpu |  |",
         "| BFFR | 3.500 | 947 | cpu | of an earlier run |",
         "| Average | - | - | cpu |  |",
-        "- Command: `python benchmark/run.py --data 'a b'`",
+        "- Command: `python -m benchmark.run --data 'a b'`",
         f"- NestFuse: error: {markdown_cell(ODD)}",
         r"- Machine: two \<cores\>",
     ):

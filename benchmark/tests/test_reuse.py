@@ -1,16 +1,14 @@
-"""What run.py finds where it writes: results of earlier runs, and what is no folder."""
-
-from __future__ import annotations
+"""Outputs of benchmark.run that exist: results of earlier runs, and what is not a folder."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import read, save
-from stand_ins import SIZE, add_pairs, stand_in
 
-from methods import METHODS
-from runs import REPORTS, call, stand_ins, written
+from benchmark.methods import BASELINES
+from benchmark.tests.cli import read, save
+from benchmark.tests.runs import REPORTS, call, stand_ins, written
+from benchmark.tests.stand_ins import SIZE, add_pairs, stand_in
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def test_a_record_that_a_killed_run_left_is_none(
     for name in REPORTS:
         (out / name).unlink()
     assert call(pairs, out, methods, "--reuse") == 1
-    assert "--reuse takes them if one complete run has made them" in capsys.readouterr().err
+    assert "--reuse keeps them if one complete run has made them" in capsys.readouterr().err
     assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
 
 
@@ -50,7 +48,7 @@ def test_an_output_that_is_no_folder(
         ("file/out", "cannot be written"),
     ):
         path = tmp_path / output
-        assert call(pairs, path, {"Average": METHODS["Average"]}) == 1
+        assert call(pairs, path, {"Average": BASELINES["Average"]}) == 1
         assert f"error: {path} (--output) {message}" in capsys.readouterr().err
 
 
@@ -65,7 +63,7 @@ def test_nothing_is_replaced_unasked(
     for name in REPORTS:
         (out / name).unlink()
     assert call(pairs, out, methods) == 1
-    assert "a.png exists (3 of 3 results); --overwrite makes them anew" in capsys.readouterr().err
+    assert "a.png exists (3 of 3 results); --overwrite replaces them" in capsys.readouterr().err
     kept = {path: data for path, data in before.items() if path.name not in REPORTS}
     assert {path: path.read_bytes() for path in kept} == kept
     assert written(out) == set()
@@ -100,6 +98,6 @@ def test_what_a_failed_run_left_is_not_reused(
         (out / name).unlink()
     capsys.readouterr()
     assert call(pairs, out, {"One": good}, "--reuse") == 1
-    assert "--overwrite makes them anew" in capsys.readouterr().err
+    assert "--overwrite replaces them" in capsys.readouterr().err
     assert call(pairs, out, {"One": good}, "--reuse", "--overwrite") == 0
     assert "One: fusing 3 pairs" in capsys.readouterr().out

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import base64
 import importlib.util
 import json
@@ -13,15 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from cli import read, save
-from stand_ins import SIZE, add_pairs, add_scenes, stand_in
 
-import run
-from images import read_channels
-from methods import METHODS
-from metrics import CONVENTIONS
-from runs import CHOSEN, REPORTS, call, stand_ins, written
-from sets import find_set
+from benchmark import run
+from benchmark.image_files import read_channels
+from benchmark.image_sets import find_set
+from benchmark.methods import BASELINES, find_methods
+from benchmark.metrics import CONVENTIONS
+from benchmark.tests.cli import read, save
+from benchmark.tests.runs import CHOSEN, REPORTS, call, stand_ins, written
+from benchmark.tests.stand_ins import SIZE, add_pairs, add_scenes, stand_in
 
 needs_packages = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("accelerate", "safetensors")),
@@ -41,7 +39,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    methods = {**stand_ins(tmp_path, "good", "inverse"), "Average": METHODS["Average"]}
+    methods = {**stand_ins(tmp_path, "good", "inverse"), "Average": BASELINES["Average"]}
     assert call(pairs, out, methods, "--split", "all") == 0
     header, *rows = read(out / "scores.csv")
     assert header == ["method", "image", *CHOSEN]
@@ -66,30 +64,30 @@ def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFix
 
 def test_scenes_of_exposures(tmp_path: Path, out: Path) -> None:
     add_scenes(tmp_path / "set", "xy", count=3)
-    methods = {**stand_ins(tmp_path, "good"), "Mertens": METHODS["Mertens"]}
+    methods = {**stand_ins(tmp_path, "good"), "Mertens": BASELINES["Mertens"]}
     assert call(tmp_path / "set", out, methods, "--metrics", "en", "mef_ssim") == 0
     rows = read(out / "scores.csv")[1:]
     assert [row[:2] for row in rows] == [[m, s] for m in methods for s in "xy"]
     assert '"name": "ev2"' in (out / "report.html").read_text("utf-8")
 
 
-def test_the_methods_that_suit_are_the_default(tmp_path: Path) -> None:
+def test_the_methods_that_can_fuse_the_set_are_the_default(tmp_path: Path) -> None:
     add_pairs(tmp_path / "pairs", "a")
     add_scenes(tmp_path / "scenes", "a")
-    suited = {
-        kind: list(run.choose_methods(None, find_set(str(tmp_path / kind)), METHODS))
+    able = {
+        kind: list(run.choose_methods(None, find_set(str(tmp_path / kind)), find_methods()))
         for kind in ("pairs", "scenes")
     }
-    assert suited == {
+    assert able == {
         "pairs": ["DenseFuse", "NestFuse", "U2Fusion", "BFFR", "Average", "Laplacian"],
         "scenes": ["DeepFuse", "U2Fusion", "Average", "Laplacian", "Mertens"],
     }
 
 
-def test_a_method_that_does_not_suit_is_refused(
+def test_a_method_that_cannot_fuse_the_set_is_refused(
     pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(pairs, out, METHODS, "--methods", "DeepFuse") == 1
+    assert call(pairs, out, find_methods(), "--methods", "DeepFuse") == 1
     message = "DeepFuse (--methods) cannot fuse pairs, which set (--data) holds; DenseFuse,"
     assert message in capsys.readouterr().err
     assert not out.exists()
@@ -99,14 +97,14 @@ def test_metrics_of_pairs_are_refused_before_fusing_more_exposures(
     tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_scenes(tmp_path / "scenes", "b", count=3)
-    assert call(tmp_path / "scenes", out, METHODS, "--metrics", "en", "scd") == 1
+    assert call(tmp_path / "scenes", out, find_methods(), "--metrics", "en", "scd") == 1
     assert "scd (--metrics) compare" in (message := capsys.readouterr().err)
     assert "scene b (--data) has 3" in message
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "reason"),
+    ("behavior", "reason"),
     [
         ("failing", "ended with status 3: error: b.png is broken"),
         ("partial", "made no result for b"),
@@ -118,11 +116,11 @@ def test_one_failing_method_does_not_stop_the_others(
     pairs: Path,
     out: Path,
     capsys: pytest.CaptureFixture[str],
-    behaviour: str,
+    behavior: str,
     reason: str,
 ) -> None:
-    assert call(pairs, out, stand_ins(tmp_path, behaviour, "good")) == 1
-    name = behaviour.title()
+    assert call(pairs, out, stand_ins(tmp_path, behavior, "good")) == 1
+    name = behavior.title()
     assert f"error: {name}: {reason}" in capsys.readouterr().err
     assert {row[0] for row in read(out / "scores.csv")[1:]} == {"Good"}
     for report in (out / "report.md", out / "report.html"):
@@ -173,20 +171,20 @@ def test_broken_sources_are_found_before_fusing(
     assert not out.exists()
 
 
-def test_limit_and_the_viewer_s_scenes(tmp_path: Path, pairs: Path, out: Path) -> None:
+def test_first_and_the_viewer_s_scenes(tmp_path: Path, pairs: Path, out: Path) -> None:
     methods = stand_ins(tmp_path, "good")
-    assert call(pairs, out, methods, "--limit", "2", "--viewer_scenes", "1") == 0
+    assert call(pairs, out, methods, "--first", "2", "--viewer_scenes", "1") == 0
     assert len(read(out / "scores.csv")) == 1 + 2
     page = (out / "report.html").read_text("utf-8")
     assert [scene["scene"] for scene in viewer_data(page)] == ["a"]
-    assert "The first 1 of 2 pairs are here." in page
+    assert "The first 1 of 2 pairs are shown." in page
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--viewer_scenes", "-1"], "expected a whole number, found '-1'"),
-        (["--limit", "0"], "expected a whole number from 1, found '0'"),
+        (["--first", "0"], "expected a whole number of at least 1, found '0'"),
         (["--methods", "Other"], "invalid choice: 'Other'"),
         (["--convention", "vifb", "--metrics", "scd"], "--convention vifb has no scd"),
     ],
@@ -195,15 +193,14 @@ def test_wrong_arguments(
     flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        run.parse_args(["--data", "tno", *flags])
+        run.parse_args(["--data", "tno", *flags], find_methods())
     assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_as_a_script(pairs: Path) -> None:
-    script = Path(run.__file__)
     flags = ["--methods", "Average", "--metrics", "en", "--output", "out", "--workers", "2"]
     done = subprocess.run(
-        [sys.executable, str(script), "--data", pairs.name, *flags],
+        [sys.executable, "-m", "benchmark.run", "--data", pairs.name, *flags],
         cwd=pairs.parent,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
@@ -213,7 +210,7 @@ def test_as_a_script(pairs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "EN ↑" in done.stdout
     assert written(pairs.parent / "out") == set(REPORTS)
-    command = f"`python benchmark/run.py --data set {' '.join(flags)}`"
+    command = f"`python -m benchmark.run --data set {' '.join(flags)}`"
     assert command in (pairs.parent / "out/report.md").read_text("utf-8")
 
 
@@ -229,8 +226,8 @@ def viewer_data(page: str) -> list[dict[str, Any]]:
     ("data", "method"), [("demo/ir_vis", "DenseFuse"), ("demo/exposures", "DeepFuse")]
 )
 def test_a_real_method_on_the_demo(out: Path, data: str, method: str) -> None:
-    flags = ["--limit", "1", "--methods", method, "--metrics", "en", "sf"]
-    assert call(data, out, METHODS, *flags, "--method_flags=--threads 1") == 0
+    flags = ["--first", "1", "--methods", method, "--metrics", "en", "sf"]
+    assert call(data, out, find_methods(), *flags, "--method_flags=--tile 64") == 0
     [scene] = viewer_data((out / "report.html").read_text("utf-8"))
     [_, row] = read(out / "scores.csv")
     assert row[0] == method

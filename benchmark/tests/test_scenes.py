@@ -1,14 +1,12 @@
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import PAIRS, SCENES, read, refused, run, save
 
-from images import read_channels
-from metrics import CONVENTIONS
+from benchmark.image_files import read_channels
+from benchmark.metrics import CONVENTIONS
+from benchmark.tests.cli import PAIRS, SCENES, read, refused, run, save
 
 
 def test_scenes(scenes: Path) -> None:

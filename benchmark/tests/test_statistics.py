@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 import statistics
 
@@ -7,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from metrics import correlation, scd, standard_deviation
+from benchmark.metrics import correlation, scd, standard_deviation
 
 
 def test_standard_deviation_by_hand() -> None:

@@ -1,11 +1,9 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import half, patches, window
 
-from metrics import ms_ssim, ssim
+from benchmark.metrics import ms_ssim, ssim
+from benchmark.tests.plain import half, patches, window
 
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 Array = NDArray[np.float64]

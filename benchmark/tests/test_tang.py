@@ -1,7 +1,5 @@
 """Tang's MATLAB toolbox: its published values, and its bytes worked out with NumPy's own."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path
@@ -10,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from plain import patches, window
 
-from images import read_channels
-from metrics import CONVENTIONS, mef_ssim
+from benchmark.image_files import read_channels
+from benchmark.metrics import CONVENTIONS, mef_ssim
+from benchmark.tests.plain import patches, window
 
 CONVENTION = CONVENTIONS["tang"]
 STANDARD = CONVENTIONS["standard"]
@@ -199,7 +197,7 @@ def test_the_rest(images: list[Bytes]) -> None:
     assert score("nabf", images) != standard("nabf", images)
 
 
-def test_colour_becomes_rounded_gray() -> None:
+def test_color_becomes_rounded_gray() -> None:
     rng = np.random.default_rng(3)
     rgb = rng.integers(0, 256, (3, 3, 20, 20)).astype(np.float64)
     gray = [np.floor(np.tensordot([0.298936, 0.587043, 0.114021], i, axes=1) + 0.5) for i in rgb]

@@ -1,25 +1,22 @@
 """Agreement with the published scores of two pairs of VIFB, where they are present."""
 
-from __future__ import annotations
-
 import csv
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from plain import skimage_ssim
 from skimage.measure import shannon_entropy
 
-from images import read_channels, read_luma
-from metrics import CONVENTIONS
-from metrics.vifb import PRINTED
+from benchmark.image_files import read_channels, read_luma
+from benchmark.metrics import CONVENTIONS
+from benchmark.metrics.vifb import PRINTED
+from benchmark.tests.cli import EVALUATE
+from benchmark.tests.plain import skimage_ssim
 
 CONVENTION = CONVENTIONS["vifb"]
-SCRIPT = Path(__file__).parents[1] / "evaluate.py"
 VIFB = Path(__file__).parents[3] / "shared" / "data" / "vifb"
 PAIRS = ("carLight", "manCall")
 METHODS = ("ADF", "CNN", "DLF", "MSVD")
@@ -96,7 +93,7 @@ def test_channels_are_scored_and_averaged() -> None:
     assert CONVENTION.score(["sf"], [a, b], fused) == pytest.approx(expected)
 
 
-def test_gray_sources_of_colour_and_colour_sources_of_gray() -> None:
+def test_gray_sources_of_color_and_color_sources_of_gray() -> None:
     rng = np.random.default_rng(2)
     vis, fused = rng.integers(0, 256, (2, 3, 20, 24)).astype(np.float64)
     ir = vis[:1]
@@ -128,14 +125,7 @@ def test_evaluate_agrees(tmp_path: Path) -> None:
         shutil.copy(VIFB / f"fused/{pair}_{method}.jpg", tmp_path / method / f"{pair}.jpg")
     rows = {}
     for convention, metrics in (("standard", ["en", "ssim"]), ("vifb", ["sf", "psnr"])):
-        command = [
-            sys.executable,
-            str(SCRIPT),
-            "--ir",
-            str(VIFB / "ir"),
-            "--vis",
-            str(VIFB / "vis"),
-        ]
+        command = [*EVALUATE, "--ir", str(VIFB / "ir"), "--vis", str(VIFB / "vis")]
         command += ["--fused", *(f"{m}={tmp_path / m}" for m in METHODS)]
         command += ["--convention", convention, "--metrics", *metrics]
         command += ["--output", str(tmp_path / f"{convention}.csv"), "--workers", "1"]

@@ -1,6 +1,4 @@
-"""The sets to fuse, as common_data/prepare.py lays them out."""
-
-from __future__ import annotations
+"""Sets of images to fuse, in the layouts that common_data/prepare.py makes."""
 
 import shutil
 from collections import Counter
@@ -10,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from names import LAYOUTS, find_sides
-
-from images import (
+from benchmark import ROOT
+from benchmark.image_files import (
     SUFFIXES,
     check_same_size,
     index_files,
@@ -20,20 +17,20 @@ from images import (
     index_scenes,
     read_channels,
 )
+from benchmark.names import LAYOUTS, find_sides
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMON = ROOT / "common_data"
-HELD_OUT = ("test", "val")  # lists of what is not to train on
-SHOWN = 5  # names in a message
+HELD_OUT = ("test", "val")  # lists of scenes that no method trains on
+SHOWN = 5  # names in an error message
 Kind = Literal["pairs", "exposures"]
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What is fused.
+    """Scenes to fuse, each with its sources.
 
     Attributes:
-        name: As it is called in a report.
+        name: Its name in reports.
         kind: `pairs`, infrared and visible, or `exposures`.
         split: The list that the scenes come from, or `all`.
         scenes: The sources by name: infrared and visible, or two or more exposures.
@@ -46,17 +43,17 @@ class ImageSet:
 
     @property
     def unit(self) -> str:
-        """Return what a report counts."""
+        """Return what one scene is called."""
         return "pair" if self.kind == "pairs" else "scene"
 
     def labels(self, scene: str) -> list[str]:
-        """Return what each source of a scene is called in a report."""
+        """Return the name of each source of a scene in reports."""
         if self.kind == "pairs":
             return ["infrared", "visible"]
         return [path.stem for path in self.scenes[scene]]
 
 
-def find_set(data: str, split: str | None = None, limit: int | None = None) -> ImageSet:
+def find_set(data: str, split: str | None = None, first: int | None = None) -> ImageSet:
     """Find a set by its name in common_data, or by its path.
 
     Args:
@@ -64,10 +61,10 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
             `names`, or a folder for each scene.
         split: Name of a list of the set, or `all`; by default the committed list `test`, else
             `val`, else `all`.
-        limit: How many scenes to take, from the first.
+        first: Take at most this many scenes, in the order of the list.
 
     Raises:
-        ValueError: There is no such set or list, or an image is missing.
+        ValueError: The set or the list does not exist, or an image is missing.
     """
     parts = Path(data).parts
     named = COMMON / data if parts and ".." not in parts else None
@@ -87,8 +84,8 @@ def find_set(data: str, split: str | None = None, limit: int | None = None) -> I
     names = sorted(found) if split == "all" else _listed(folder, name, split)
     _check(names, found, 2, folder)
     if split == "all" and inside:
-        _check_whole(committed, found)
-    chosen = list(islice(names, limit))
+        _check_complete(committed, found)
+    chosen = list(islice(names, first))
     return ImageSet(name, kind, split, {scene: found[scene] for scene in chosen})
 
 
@@ -98,13 +95,13 @@ def _has_images(folder: Path) -> bool:
     return any(path.suffix.lower() in SUFFIXES and path.is_file() for path in files)
 
 
-def _check_whole(lists: Path, found: dict[str, list[Path]]) -> None:
+def _check_complete(lists: Path, found: dict[str, list[Path]]) -> None:
     """Raise a ValueError if a scene on the committed lists is missing."""
     names = [name for path in sorted(lists.glob("*.txt")) for name in _read_list(path)]
     if lacking := [name for name in names if name not in found]:
         raise ValueError(
-            f"set {lists.name} (--data) is not whole: {len(lacking)} of the {len(names)} scenes on "
-            f"its lists are missing, {lacking[0]} first; common_data/prepare.py --check "
+            f"set {lists.name} (--data) is incomplete: {len(lacking)} of the {len(names)} scenes "
+            f"on its lists are missing, {lacking[0]} first; common_data/prepare.py --check "
             f"{lists.name} names them, --split takes one of its lists"
         )
 
@@ -113,7 +110,7 @@ def _read_list(path: Path) -> list[str]:
     try:
         names = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} (--split) is no list of names in UTF-8: {error}") from error
+        raise ValueError(f"{path} (--split) is not a list of names in UTF-8: {error}") from error
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ValueError(f"{path} (--split) names {twice[0]} {names.count(twice[0])} times")
     return names
@@ -129,7 +126,7 @@ def check_sources(images: ImageSet) -> None:
 
 
 def _pairs(folder: Path) -> dict[str, list[Path]]:
-    """Return what there is of each pair, infrared and visible."""
+    """Return the images of each pair that exist, infrared first."""
     found = [find_sides(folder)[role] for role in ("ir", "vis")]
     folders = [path for paths in found for path in paths if path.is_dir()]
     if not all(found) or len(folders) > len(found):
@@ -170,11 +167,11 @@ def _check(names: list[str], found: dict[str, list[Path]], least: int, folder: P
 
 
 def stage(images: ImageSet, folder: Path) -> list[str]:
-    """Lay out the chosen scenes alone and return the flags that name them to a method.
+    """Lay out the chosen scenes in a folder and return the flags that name them to a method.
 
     Args:
         images: The scenes.
-        folder: An empty folder; it gets links to the sources, or copies where links fail.
+        folder: An empty folder. It gets links to the sources, or copies where links fail.
     """
     if images.kind == "exposures":
         for scene, sources in images.scenes.items():

@@ -1,6 +1,4 @@
-"""What a report says of the machine, the packages and the command, without naming folders."""
-
-from __future__ import annotations
+"""Machine, packages, command and git revision, as reports name them: without any folder."""
 
 import os
 import platform
@@ -12,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+
+from benchmark import ROOT
 
 PACKAGES = ("torch", "torchvision", "numpy", "opencv-python", "pytorch-msssim", "scipy")
 FOLDERS = re.compile(r"(?<![\w.}/])(?:/[\w.@+-]+)+/(?=[\w.@+-])")  # of an absolute path
@@ -28,17 +28,23 @@ for name in sys.argv[1:]:
 
 
 def without_folders(text: str) -> str:
-    """Leave of absolute paths the last part."""
+    """Shorten absolute paths to their last part."""
     return FOLDERS.sub("", text)
 
 
-def command_line(script: str, argv: Sequence[str]) -> str:
-    """Return what was typed, absolute paths shortened to their last part."""
-    return without_folders(shlex.join(["python", script, *argv]))
+def command_line(module: str, argv: Sequence[str]) -> str:
+    """Return the command that runs a module with these arguments, absolute paths shortened."""
+    return without_folders(shlex.join(["python", "-m", module, *argv]))
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of a process that works in another folder and imports `benchmark`."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def resolve_device(device: str) -> str:
-    """Return the device that `auto` stands for; others as they are."""
+    """Return the device that `auto` stands for, and any other name unchanged."""
     if device != "auto":
         return device
     if torch.cuda.is_available():
@@ -59,7 +65,7 @@ def describe_machine(device: str = "cpu") -> str:
 
 
 def processor() -> str:
-    """Return the processor's name as far as the system tells it."""
+    """Return the name of the processor, or of its architecture if the system does not know it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         named = re.search(r"^model name\s*:\s*(.+)$", info.read_text("utf-8"), re.MULTILINE)
@@ -69,14 +75,14 @@ def processor() -> str:
 
 
 def versions(python: str = sys.executable) -> str:
-    """Return the versions of an interpreter and of the packages that matter here."""
+    """Return the versions of an interpreter and of the packages that scores depend on."""
     command = [python, "-c", VERSIONS, *PACKAGES]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return ", ".join(answer.stdout.splitlines())
 
 
 def revision(folder: Path) -> str | None:
-    """Return the git revision of a folder, with a mark if files differ; None outside git."""
+    """Return the git revision of a folder, with `-dirty` if files differ; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)

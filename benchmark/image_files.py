@@ -1,6 +1,4 @@
-"""Finding, pairing and reading the images to score."""
-
-from __future__ import annotations
+"""Find, pair and read the images to score."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -8,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from names import file_role, strip_mark
 from numpy.typing import NDArray
 
-from damage import is_cut_short, lacks_data
-from metrics.colour import luma
+from benchmark.damage import is_cut_short, lacks_data
+from benchmark.metrics.color import luma
+from benchmark.names import file_role, strip_mark
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _FUSED = re.compile(r"^fused(?:[-_. ]+|(?=\d))|(?:[-_. ]+|(?<=\d))fused$", re.IGNORECASE)
@@ -46,7 +44,7 @@ def read_luma(path: Path) -> NDArray[np.float64]:
 
 
 def image_name(path: Path) -> str:
-    """Return the stem without a mark of what the image shows: IR1, 1_vis and 1 are all `1`."""
+    """Return the stem without a mark of the kind of image: `1` for IR1, 1_vis and 1_fused."""
     unfused = _FUSED.sub("", path.stem, count=1) or path.stem
     return strip_mark(unfused, file_role(unfused))
 
@@ -62,9 +60,9 @@ def index_images(
     """Find the images in a folder, or one image file, by name in sorted order.
 
     Args:
-        path: Folder or file. In a folder, hidden files and what is no image are ignored.
-        flag: Command line flag that gave the path, for the error message.
-        name_of: Names a file.
+        path: Folder or file. Hidden files and files of other types are ignored.
+        flag: Command line flag that gave the path, for error messages.
+        name_of: Returns the name of a file.
 
     Raises:
         ValueError: If there is no image, or two have the same name.
@@ -93,13 +91,15 @@ def index_files(
 def index_scenes(path: Path, flag: str) -> dict[str, list[Path]]:
     """Find the exposures of each scene, `path/<scene>/*`, by scene in sorted order.
 
-    Hidden files and folders and what is no image are ignored.
+    Hidden files and folders and files of other types are ignored.
 
     Raises:
         ValueError: If there is no scene, or a scene has fewer than two exposures.
     """
     if not path.is_dir():
-        raise ValueError(f"{path} ({flag}) is no folder; expected {path}/<scene>/ with exposures")
+        raise ValueError(
+            f"{path} ({flag}) is not a folder; expected {path}/<scene>/ with exposures"
+        )
     folders = (f for f in sorted(path.iterdir()) if f.is_dir() and not f.name.startswith("."))
     scenes = {folder.name: _only_images(folder.iterdir()) for folder in folders}
     if not scenes:
@@ -122,10 +122,10 @@ def match_images(
 
     Args:
         path: Folder or file.
-        flag: Command line flag that gave the path, for the error message.
-        names: What to find.
-        named_by: Command line flag that the names come from, for the error message.
-        name_of: Names a file.
+        flag: Command line flag that gave the path, for error messages.
+        names: Names to find.
+        named_by: Command line flag that gave the names, for error messages.
+        name_of: Returns the name of a file.
 
     Raises:
         ValueError: If a name has no image, or an image none of the names.
@@ -140,19 +140,31 @@ def match_images(
     return images
 
 
+def list_images(folder: Path, flag: str) -> list[Path]:
+    """Return the images in a folder, sorted.
+
+    Raises:
+        ValueError: If the folder does not exist, or has no image.
+    """
+    images = _only_images(folder.iterdir()) if folder.is_dir() else []
+    if not images:
+        raise ValueError(f"no image ({' '.join(SUFFIXES)}) in {folder} ({flag})")
+    return images
+
+
 def _only_images(files: Iterable[Path]) -> list[Path]:
-    """Leave out hidden files and what is no image, and sort."""
+    """Return the image files that are not hidden, sorted."""
     return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
 def check_same_size(images: dict[Path, NDArray[np.float64]]) -> None:
-    """Raise a ValueError that names files and sizes unless all images have one size."""
+    """Raise a ValueError with files and sizes unless all images have the same size."""
     if len({image.shape[-2:] for image in images.values()}) > 1:
         sizes = ", ".join(f"{path} {i.shape[-2]} x {i.shape[-1]}" for path, i in images.items())
         raise ValueError(f"sizes differ, height x width: {sizes}; metrics compare pixel by pixel")
 
 
 def _some(names: list[str], limit: int = 5) -> str:
-    """List names, and count those beyond the limit."""
+    """Return the first names, and how many more there are."""
     rest = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + rest

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import re
 from functools import partial
 from pathlib import Path
@@ -9,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from images import (
+from benchmark.image_files import (
     image_name,
     index_images,
     index_scenes,
@@ -48,7 +46,7 @@ def test_gray_stays_exactly(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_array_equal(luma, GRAY)
 
 
-def test_colour_becomes_bt601_luma_without_rounding(tmp_path: Path) -> None:
+def test_color_becomes_bt601_luma_without_rounding(tmp_path: Path) -> None:
     blue, green, red = np.moveaxis(COLOUR.astype(np.float64), 2, 0)
     expected = 0.299 * red + 0.587 * green + 0.114 * blue
     luma = read_luma(save(tmp_path / "a.png", COLOUR))
@@ -167,7 +165,7 @@ def test_scenes_are_folders_of_exposures(tmp_path: Path) -> None:
         ),
         ("scenes/a/notes.txt", r"a \(--scenes\) has no exposure; a scene needs two or more"),
         ("scenes/one.jpg", r"no scene in .* \(--scenes\); expected .*/<scene>/"),
-        ("scenes", r"scenes \(--scenes\) is no folder; expected .*/<scene>/"),
+        ("scenes", r"scenes \(--scenes\) is not a folder; expected .*/<scene>/"),
     ],
 )
 def test_what_is_no_scene_is_refused(tmp_path: Path, file: str, message: str) -> None:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from machine import (
+from benchmark.environment import (
     command_line,
     describe_machine,
     resolve_device,
@@ -34,9 +32,9 @@ def test_folders_are_left_out(text: str, expected: str | None) -> None:
 
 
 def test_the_command_line_is_what_was_typed() -> None:
-    arguments = ["--data", "demo/ir_vis", "--method_flags=--threads 2", "--output", f"{HOME}/out"]
-    assert command_line("benchmark/run.py", arguments) == (
-        "python benchmark/run.py --data demo/ir_vis '--method_flags=--threads 2' --output out"
+    arguments = ["--data", "demo/ir_vis", "--method_flags=--tile 64", "--output", f"{HOME}/out"]
+    assert command_line("benchmark.run", arguments) == (
+        "python -m benchmark.run --data demo/ir_vis '--method_flags=--tile 64' --output out"
     )
 
 

@@ -1,7 +1,5 @@
 """From the channels of an image to what a convention scores."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

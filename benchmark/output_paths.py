@@ -1,6 +1,4 @@
-"""Whether results can be written, asked before any work is done."""
-
-from __future__ import annotations
+"""Check that results can be written, before any work is done."""
 
 import errno
 import os
@@ -13,9 +11,9 @@ def check_writable(path: Path, kind: Literal["file", "folder"], flag: str = "--o
     """Raise a ValueError that names path and flag if no such file or folder can be written there.
 
     Args:
-        path: Where the results go; it need not be there.
-        kind: What it is or becomes.
-        flag: Command line flag that gave the path, for the error message.
+        path: Where the results go. It need not exist.
+        kind: What it is, or is to become.
+        flag: Command line flag that gave the path, for error messages.
     """
     try:
         path.stat()
@@ -34,8 +32,8 @@ def check_writable(path: Path, kind: Literal["file", "folder"], flag: str = "--o
 
 
 def check_no_input(paths: Iterable[Path], inputs: Iterable[Path], flag: str = "--output") -> None:
-    """Raise a ValueError if a result would replace an image that is read, also through links."""
+    """Raise a ValueError if a result would replace an input image, directly or through a link."""
     read = {os.path.realpath(path): path for path in inputs}
     for path in paths:
         if taken := read.get(os.path.realpath(path)):
-            raise ValueError(f"{path} ({flag}) would replace {taken}, which is read")
+            raise ValueError(f"{path} ({flag}) would replace {taken}, which is an input")

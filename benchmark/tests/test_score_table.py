@@ -1,11 +1,9 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
-from cli import read, run
 
-from tables import Row, write_csv
+from benchmark.score_table import Row, write_csv
+from benchmark.tests.cli import read, run
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
-"""Writing scores as CSV and showing their means."""
-
-from __future__ import annotations
+"""Write scores as CSV and print their means."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -9,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrics import COLUMNS
+from benchmark.metrics import COLUMNS
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so may be run by a spreadsheet
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run a cell that begins so
 
 
 class Row(NamedTuple):
@@ -25,7 +23,7 @@ class Row(NamedTuple):
 def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
     """Write the scores under a temporary name, then move them into place.
 
-    Values have nine digits. A name that a spreadsheet would take for a formula gets a `'` in front.
+    Values have nine digits. See `as_text` for the names.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
@@ -39,7 +37,7 @@ def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
 
 
 def as_text(cell: str) -> str:
-    """Return a cell that no spreadsheet runs: a `'` goes before what is a formula, not a number."""
+    """Return the text of a cell, with a `'` in front if a spreadsheet would run it as a formula."""
     try:
         float(cell)
     except ValueError:
@@ -48,10 +46,10 @@ def as_text(cell: str) -> str:
 
 
 def format_means(metrics: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return a table of mean +- standard deviation, a line a metric and a column a method.
+    """Return a table of mean +- standard deviation, one line per metric, one column per method.
 
-    The deviation is that of a sample (over one less than the images), and left out for one image;
-    arrows point towards the better.
+    The deviation is that of a sample (divided by one less than the number of images). It is left
+    out if there is one image. An arrow up means that higher is better.
     """
     by_method: dict[str, list[list[float]]] = {}
     for row in rows:
@@ -69,7 +67,7 @@ def format_means(metrics: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def _means(values: np.ndarray) -> list[str]:
-    """Return the cells of one method, (images, metrics) to one a metric."""
+    """Return the cells of one method, one per metric, from its values, (images, metrics)."""
     if len(values) == 1:
         return [f"{mean:.4f}" for mean in values[0]]
     with np.errstate(invalid="ignore"):  # the deviation of infinite values is nan

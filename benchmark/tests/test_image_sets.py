@@ -1,14 +1,12 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cli import save
-from stand_ins import add_pairs
 
-import sets
-from sets import COMMON, find_set, stage
+from benchmark import image_sets
+from benchmark.image_sets import COMMON, find_set, stage
+from benchmark.tests.cli import save
+from benchmark.tests.stand_ins import add_pairs
 
 
 @pytest.fixture
@@ -42,17 +40,17 @@ def test_exposures(exposures: Path) -> None:
     assert found.labels("tower") == ["ev0", "ev1", "ev2"]
 
 
-def test_a_list_of_the_set_and_a_limit(pairs: Path) -> None:
+def test_a_list_of_the_set_and_the_first_ones(pairs: Path) -> None:
     assert list(find_set(str(pairs), split="val").scenes) == ["b", "a"]
-    assert list(find_set(str(pairs), split="val", limit=1).scenes) == ["b"]
-    assert list(find_set(str(pairs), limit=2).scenes) == ["a", "b"]
+    assert list(find_set(str(pairs), split="val", first=1).scenes) == ["b"]
+    assert list(find_set(str(pairs), first=2).scenes) == ["a", "b"]
 
 
 @pytest.mark.parametrize("split", ["test", "val"])
 def test_the_committed_list_of_what_was_held_out_is_the_default(
     pairs: Path, monkeypatch: pytest.MonkeyPatch, split: str
 ) -> None:
-    monkeypatch.setattr(sets, "COMMON", pairs.parent)
+    monkeypatch.setattr(image_sets, "COMMON", pairs.parent)
     lists = pairs.parent / "splits/set"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\nb\n")
@@ -83,7 +81,7 @@ def test_what_is_missing_is_named(pairs: Path) -> None:
     with pytest.raises(ValueError, match=r"val\.txt \(--split\) names a 2 times"):
         find_set(str(pairs), split="val")
     (pairs / "val.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match=r"val\.txt \(--split\) is no list of names in UTF-8"):
+    with pytest.raises(ValueError, match=r"val\.txt \(--split\) is not a list of names in UTF-8"):
         find_set(str(pairs), split="val")
     (pairs / "val.txt").write_text("\n")
     with pytest.raises(ValueError, match="no scene to fuse"):
@@ -94,7 +92,7 @@ def test_what_is_missing_is_named(pairs: Path) -> None:
 def test_a_set_without_images_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:
-    monkeypatch.setattr(sets, "COMMON", tmp_path / "common")
+    monkeypatch.setattr(image_sets, "COMMON", tmp_path / "common")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "common" / left
     path.parent.mkdir(parents=True)
@@ -111,7 +109,7 @@ def test_a_set_without_images_is_not_there(
 def test_the_working_folder_is_no_name_of_a_set(
     pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sets, "COMMON", pairs)
+    monkeypatch.setattr(image_sets, "COMMON", pairs)
     monkeypatch.chdir(pairs)
     add_pairs(pairs / "inner", "z")
     monkeypatch.chdir(pairs / "inner")
@@ -122,17 +120,17 @@ def test_the_working_folder_is_no_name_of_a_set(
 def test_all_of_a_known_set_is_more_than_what_is_there(
     pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sets, "COMMON", pairs.parent)
+    monkeypatch.setattr(image_sets, "COMMON", pairs.parent)
     lists = pairs.parent / "splits/set"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\nd\ne\n")
     (lists / "test.txt").write_text("b\n")
     assert list(find_set("set").scenes) == ["b"]
-    with pytest.raises(ValueError, match=r"is not whole: 2 of the 4 scenes .* missing, d first"):
+    with pytest.raises(ValueError, match=r"is incomplete: 2 of the 4 scenes .* missing, d first"):
         find_set("set", split="all")
     (lists / "test.txt").write_text("b\nx\n")
     with pytest.raises(ValueError, match="lacks sources of x;"):
-        find_set("set", limit=1)
+        find_set("set", first=1)
 
 
 def test_only_the_chosen_pairs_are_staged(pairs: Path, tmp_path: Path) -> None:
@@ -146,7 +144,7 @@ def test_only_the_chosen_pairs_are_staged(pairs: Path, tmp_path: Path) -> None:
 
 def test_exposures_are_staged_as_scenes(exposures: Path, tmp_path: Path) -> None:
     staged = tmp_path / "staged"
-    assert stage(find_set(str(exposures), limit=1), staged) == ["--scene_dir", str(staged)]
+    assert stage(find_set(str(exposures), first=1), staged) == ["--scene_dir", str(staged)]
     names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*.*"))
     assert names == ["lake/ev0.png", "lake/ev1.png"]
 

@@ -1,0 +1,97 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.fusing import MethodError, ResultFolder, fuse, last_words, run_measured
+from benchmark.image_sets import ImageSet, find_set, stage
+from benchmark.methods import BASELINES
+from benchmark.tests.stand_ins import add_pairs, stand_in
+
+HOLD = "held = bytearray(b'1') * {} ; print('held')"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageSet:
+    add_pairs(tmp_path / "set", "abc")
+    return find_set(str(tmp_path / "set"))
+
+
+def run(tmp_path: Path, images: ImageSet, behavior: str, *more: str) -> ResultFolder:
+    results = ResultFolder(tmp_path / "out", behavior)
+    flags = stage(images, tmp_path / "staged")
+    fuse(stand_in(tmp_path, behavior), results, images, flags, "cpu", more)
+    return results
+
+
+def test_a_method_runs_in_its_own_folder(tmp_path: Path, images: ImageSet) -> None:
+    results = run(tmp_path, images, "good", "--overwrite", "--extra", "word")
+    assert {path.stem for path in results.fused.iterdir()} == {"a", "b", "c"}
+    log = results.log.read_text()
+    assert f"folder {tmp_path / 'methods'}" in log
+    assert "--device cpu --overwrite --extra word" in log
+    record = json.loads(results.record.read_text())
+    assert record["seconds"] == 0.125
+    assert 5 < record["peak_mib"] < 1000
+    earlier = results.earlier(images)
+    assert earlier
+    assert earlier.reused
+    assert earlier.seconds == 0.125
+
+
+def test_baselines_take_no_device(tmp_path: Path, images: ImageSet) -> None:
+    results = ResultFolder(tmp_path / "out", "Average")
+    flags = stage(images, tmp_path / "staged")
+    record = fuse(BASELINES["Average"], results, images, flags, "cuda:7", ["--threads", "1"])
+    assert record.device == "cpu"
+    assert len(results.existing(images)) == 3
+
+
+@pytest.mark.parametrize(
+    ("behavior", "message"),
+    [
+        ("failing", "ended with status 3: error: b.png is broken"),
+        ("partial", r"made no result for b \(1 of 3 missing\)"),
+        ("silent", "ended with status 4: it printed nothing"),
+    ],
+)
+def test_failures_leave_no_record(
+    tmp_path: Path, images: ImageSet, behavior: str, message: str
+) -> None:
+    results = ResultFolder(tmp_path / "out", behavior)
+    results.record.parent.mkdir(parents=True)
+    results.record.write_text("{}")  # of an earlier run
+    with pytest.raises(MethodError, match=message):
+        run(tmp_path, images, behavior)
+    assert not results.record.exists()
+    assert results.earlier(images) is None
+
+
+def test_results_without_a_record_are_none_to_reuse(tmp_path: Path, images: ImageSet) -> None:
+    results = run(tmp_path, images, "good")
+    results.results(images)["b"].unlink()
+    assert results.earlier(images) is None
+    assert len(results.existing(images)) == 2
+
+
+def test_peak_memory_is_the_command_s_alone(tmp_path: Path) -> None:
+    here = np.ones(40 * 2**20)  # 320 MiB held by this process
+    small, large = (
+        run_measured([sys.executable, "-c", HOLD.format(size)], tmp_path, tmp_path / "log")
+        for size in (1, 200 * 2**20)
+    )
+    assert here.all()
+    assert (small[0], large[0]) == (0, 0)
+    assert small[1] is not None
+    assert large[1] is not None
+    assert small[1] < 100
+    assert 195 < large[1] - small[1] < 215
+    assert (tmp_path / "log").read_text() == "held\n"
+
+
+def test_last_words() -> None:
+    assert last_words("a\nerror: first\nerror: 1 of 2 failed\n") == "error: first"
+    assert last_words("Traceback\n\rValueError: odd\n\n") == "ValueError: odd"
+    assert last_words(" \n") == "it printed nothing"
