@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from speed import plain_mef_ssim_loss
 from utils.common.image import to_unit
 from utils.common.scenes import read_luma
 from utils.util_loss import (
@@ -106,12 +105,6 @@ def test_loss_of_random_patches_is_the_definition(scales: int, weighting: float 
         found = mef_ssim_loss(sources, fused, scales, weighting).item()
         assert found == pytest.approx(expected, abs=1e-6)
         assert 1e-3 < found < 1.5
-
-
-def test_plain_form_of_the_speed_measurement_is_the_same_loss() -> None:
-    sources, fused = random_images(2, 40, 50, batch=3)
-    expected = mef_ssim_loss(sources, fused).mean()
-    torch.testing.assert_close(plain_mef_ssim_loss(sources, fused), expected, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("name", SCENES)

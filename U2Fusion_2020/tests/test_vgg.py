@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torchvision.models import VGG16_Weights
 
 import utils.vgg
-from speed import plain_information
 from tests.helpers import picture, run_script
 from tests.method import stand_in
 from utils.common.checkpoint import load_checkpoint
@@ -121,12 +120,6 @@ def test_information_by_its_equation(trial: InformationMeasure) -> None:
             )
             total += np.mean((ring / 8 - one[1:-1, 1:-1]) ** 2) / len(maps) / 5
     assert float(information(trial.vgg, luma)) == pytest.approx(total, rel=1e-4)
-
-
-def test_plain_form_of_the_speed_measurement_is_the_same(trial: InformationMeasure) -> None:
-    images = torch.cat([lumas(picture(n, 33, 47, 1)) for n in range(2)])
-    found = plain_information(trial.vgg.features, images)
-    torch.testing.assert_close(found, information(trial.vgg, images), rtol=1e-2, atol=0)  # 104.04
 
 
 @pytest.mark.parametrize("c", [100.0, 3500.0])

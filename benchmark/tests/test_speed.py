@@ -1,52 +1,77 @@
-from __future__ import annotations
-
+import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-import speed
-from sets import ROOT
+from benchmark import ROOT
+from benchmark.speed import __main__ as speed
+from benchmark.speed import harness
 
 ANSWER = {
-    "about": {
-        "method": "One_2001",
-        "train_stage1": "steps, batch 4",
-        "fuse": "pairs, 640x480",
-        "device": "cpu",
-        "threads": 2,
+    "cases": {
+        "fuse": {
+            "about": "pairs, 640x480",
+            "per_second": 2.345,
+            "plain_per_second": 1.0,
+            "ratio": 2.31,
+            "gflops_per_second": 70.4,
+            "peak_memory_mib": 700.2,
+            "plain_peak_memory_mib": 801.4,
+        },
+        "train": {
+            "about": "steps, batch 4",
+            "per_second": 12.34,
+            "plain_per_second": 9.0,
+            "ratio": 1.5,
+            "gflops_per_second": 55.0,
+            "peak_memory_mib": 900.0,
+            "plain_peak_memory_mib": 1000.0,
+        },
     },
-    "fuse": {
-        "per_second": 2.345,
-        "plain_per_second": 1.0,
-        "ratio": 2.31,
-        "gflops_per_second": 70.4,
-        "share_of_matrix_product": 0.641,
-        "peak_memory_mib": {"ours": 700, "plain": 801},
-    },
-    "train_stage1": {
-        "per_second": 12.34,
-        "plain_per_second": 9.0,
-        "ratio": 1.5,
-        "gflops_per_second": 55.0,
-        "share_of_matrix_product": 0.5,
-        "peak_memory_mib": {"ours": 900, "plain": 1000},
-    },
-    "matrix_product_gflops_per_second": 109.8,
+    "matrix_product_gflops_per_second": 110.0,
+    "threads": 2,
 }
-HEAD = ["method", "what", "a second", "plain", "ratio", "GFLOP/s"]
 LINES = [
     "| One_2001 | fuse: pairs, 640x480 | 2.35 | 1 | 2.31 | 70 | 64% | 700 | 801 |",
-    "| One_2001 | train stage1: steps, batch 4 | 12.3 | 9 | 1.50 | 55 | 50% | 900 | 1000 |",
+    "| One_2001 | train: steps, batch 4 | 12.3 | 9 | 1.50 | 55 | 50% | 900 | 1000 |",
 ]
+METHODS = sorted(path.stem for path in (ROOT / "benchmark" / "speed").glob("*_20??.py"))
+SMALL = """
+import sys, torch
+from benchmark.speed import {0} as method
+from benchmark.speed.harness import check_equal
+for name, value in dict(PAIR=(48, 64), BATCH=1, SIDE=176, SIZE=(32, 48)).items():
+    setattr(method, name, value)
+torch.set_num_threads(1)
+results = []
+for build in (method.ours, method.plain):
+    torch.manual_seed(0)
+    cases = build(torch.device("cpu"))
+    assert list(cases) == list(method.ABOUT)
+    results.append([case() for case in cases.values()])
+for name, *both in zip(method.ABOUT, *results, strict=True):
+    check_equal(name, *both)
+"""
+needs_packages = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("accelerate", "safetensors")),
+    reason="the packages of the methods are not installed (requirements.txt at the top)",
+)
 
 
-def script(folder: Path, name: str, text: str) -> Path:
-    path = folder / name / "speed.py"
-    path.parent.mkdir()
-    path.write_text(text)
-    return path
+def method(folder: Path, name: str, text: str) -> Path:
+    """Make a method's folder in which `benchmark.speed.<name>` is a script of this text."""
+    home = folder / name
+    package = home / "benchmark" / "speed"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / f"{name}.py").write_text(text)
+    return home
 
 
 @pytest.fixture
@@ -54,9 +79,9 @@ def methods(tmp_path: Path) -> dict[str, Path]:
     """A method that measures, and notes how it was called; one that fails; one that prints."""
     note = "import pathlib, sys; pathlib.Path('called').write_text(' '.join(sys.argv[1:]))\n"
     return {
-        "One_2001": script(tmp_path, "One_2001", f"{note}print({json.dumps(ANSWER)!r})"),
-        "Bad_2002": script(tmp_path, "Bad_2002", "raise SystemExit(3)"),
-        "Odd_2003": script(tmp_path, "Odd_2003", "print('no figures')"),
+        "One_2001": method(tmp_path, "One_2001", f"{note}print({json.dumps(ANSWER)!r})"),
+        "Bad_2002": method(tmp_path, "Bad_2002", "raise SystemExit(3)"),
+        "Odd_2003": method(tmp_path, "Odd_2003", "print('no figures')"),
     }
 
 
@@ -64,28 +89,25 @@ def call(methods: dict[str, Path], output: Path, *more: str) -> int:
     return speed.main(speed.parse_args(["--output", str(output), *more], methods), methods)
 
 
-def test_every_method_is_measured_by_default() -> None:
-    found = {path.parent.name: path for path in ROOT.glob("*_20[0-9][0-9]/speed.py")}
-    assert found == speed.METHODS
-    assert speed.parse_args(["--output", "x.md"]).methods == list(speed.METHODS)
+def test_methods_without_a_file_are_named(tmp_path: Path) -> None:
+    for name in ("Other_2031", METHODS[0]):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run_fusion.py").touch()
+    assert speed.measurable(tmp_path) == ({METHODS[0]: tmp_path / METHODS[0]}, ["Other_2031"])
 
 
 def test_table(methods: dict[str, Path], tmp_path: Path) -> None:
     output = tmp_path / "out/speed.md"
-    flags = ["--methods", "One_2001", "--rounds", "2", "--threads", "1"]
-    assert call(methods, output, *flags) == 0
+    assert call(methods, output, "--methods", "One_2001", "--rounds", "2") == 0
     lines = output.read_text("utf-8").splitlines()
     start = lines.index("|---|---|---|---|---|---|---|---|---|")
-    assert [cell.strip() for cell in lines[start - 1].split("|")][1:7] == HEAD
     assert lines[start + 1 : start + 4] == [*LINES, ""]
     assert "- Matrix product, GFLOP/s: 110 beside One_2001" in lines
     assert "- Threads: 2" in lines
-    command = (
-        "- Command: `python benchmark/speed.py --output speed.md --methods One_2001 --rounds 2"
-    )
-    assert f"{command} --threads 1`" in lines
-    called = (methods["One_2001"].parent / "called").read_text()
-    assert called == "--device cpu --threads 1 --rounds 2"
+    command = "python -m benchmark.speed --output speed.md --methods One_2001 --rounds 2"
+    assert f"- Command: `{command}`" in lines
+    called = (methods["One_2001"] / "called").read_text()
+    assert called == "--device cpu --rounds 2"
     assert str(tmp_path) not in output.read_text("utf-8")
 
 
@@ -95,8 +117,8 @@ def test_failing_methods_do_not_stop_the_others(
     output = tmp_path / "speed.md"
     assert call(methods, output, "--methods", "Bad_2002", "Odd_2003", "One_2001") == 1
     errors = capsys.readouterr().err
-    assert "error: Bad_2002: Bad_2002/speed.py ended with 3" in errors
-    assert "error: Odd_2003: Odd_2003/speed.py printed no JSON" in errors
+    assert "error: Bad_2002: its measurement ended with status 3" in errors
+    assert "error: Odd_2003: its measurement printed no JSON" in errors
     assert LINES[0] in output.read_text("utf-8")
     output.unlink()
     assert call(methods, output, "--methods", "Bad_2002") == 1
@@ -131,3 +153,56 @@ def test_another_interpreter_is_used(methods: dict[str, Path], tmp_path: Path) -
     flags = ["--methods", "One_2001", "--python", str(wrapper)]
     assert call(methods, tmp_path / "speed.md", *flags) == 0
     assert (tmp_path / "used").exists()
+
+
+@needs_packages
+@pytest.mark.parametrize("name", METHODS)
+def test_both_forms_of_a_method_give_the_same(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL.format(name)],
+        cwd=ROOT / name,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def build(device: torch.device, by: float = 1.0) -> dict[str, harness.Case]:
+    """Return a product of known size and an image."""
+    a = torch.rand(64, 64, device=device)
+    return {
+        "train": lambda: float((a @ a).sum()) * by,
+        "fuse": lambda: np.full((4, 5), 100 * by, np.uint8),
+    }
+
+
+def build_other(device: torch.device) -> dict[str, harness.Case]:
+    return build(device, by=1.05)
+
+
+def test_cases_are_measured_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "MATRIX_SIDE", 64)
+    forms = [harness.Worker(build, torch.device("cpu")) for _ in range(2)]
+    try:
+        found = harness.compare({"train": "a product"}, *forms, rounds=1)
+    finally:
+        for form in forms:
+            form.close()
+    [case] = found["cases"].values()
+    assert case["about"] == "a product"
+    assert case["ratio"] == pytest.approx(case["per_second"] / case["plain_per_second"])
+    assert case["gflops_per_second"] == pytest.approx(2e-9 * 64**3 * case["per_second"])
+    assert min(case["peak_memory_mib"], case["plain_peak_memory_mib"]) > 50
+    assert found["matrix_product_gflops_per_second"] > 0
+
+
+@pytest.mark.parametrize("case", ["train", "fuse"])
+def test_forms_that_differ_are_not_timed(case: str) -> None:
+    forms = [harness.Worker(make, torch.device("cpu")) for make in (build, build_other)]
+    try:
+        with pytest.raises(ValueError, match=f"{case}: the two forms give different results"):
+            harness.compare({case: ""}, *forms, rounds=1)
+    finally:
+        for form in forms:
+            form.close()

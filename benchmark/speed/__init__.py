@@ -1,0 +1,1 @@
+"""How fast each method trains and fuses, beside the same network run plainly."""
