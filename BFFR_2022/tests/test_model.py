@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from speed import PlainTransFuser6
 from torch import Tensor
 
 from models.TransFuser6 import HEADS, WIDTHS, ConvLayer, SelfAttention, TransFuser6
-from speed import PlainTransFuser6
 from tests.method import near_identity
 from utils.common.upsample import doubled_conv
 from utils.util_weights import load_model
