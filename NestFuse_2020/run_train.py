@@ -1,6 +1,7 @@
 """Train NestFuse: `python run_train.py --image_path PHOTOS`; see --help for every setting."""
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,14 @@ from utils.util_weights import load_into
 from utils.utils import InputError, run_main
 
 
+def mean_loss(
+    outputs: Sequence[Tensor], photos: Tensor, ssim_weight: float, ssim: str
+) -> dict[str, Tensor]:
+    """Return the loss of the network's output (Eq. 9-11), or the mean over several outputs."""
+    each = [reconstruction_loss(output, photos, ssim_weight, ssim) for output in outputs]
+    return {name: torch.stack([losses[name] for losses in each]).mean() for name in each[0]}
+
+
 def main(args: argparse.Namespace) -> None:
     """Train an auto-encoder to reconstruct photographs (Sec. III-B)."""
     check_crop_size(args.crop_size, args.ssim)
@@ -44,12 +53,8 @@ def main(args: argparse.Namespace) -> None:
     scheduler = build_scheduler(optimizer, len(train_loader), args)
     examples = first_samples(val_set or train_set, accelerator.device)
 
-    def losses(photos: Tensor) -> dict[str, Tensor]:  # Eq. 9-11, the mean over the outputs
-        each = [
-            reconstruction_loss(output, photos, args.ssim_weight, args.ssim)
-            for output in model(photos)
-        ]
-        return {name: torch.stack([found[name] for found in each]).mean() for name in each[0]}
+    def losses(photos: Tensor) -> dict[str, Tensor]:
+        return mean_loss(model(photos), photos, args.ssim_weight, args.ssim)
 
     def pictures() -> dict[str, Tensor]:  # for TensorBoard
         return {"source": examples, "reconstruction": model(examples)[-1]}
