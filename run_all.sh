@@ -104,7 +104,11 @@ run_tests() { # PATH; addopts just once: doubled, -q leaves the closing line out
 
 check_folder() { # FOLDER [COPY]: the tests run in the copy, if there is one
     step "$1" style check_style "$1"
-    step "$1" types within "$1" check_types .
+    if [ -f "$1/__init__.py" ]; then # a package is imported by its name, from above
+        step "$1" types check_types "$1"
+    else
+        step "$1" types within "$1" check_types .
+    fi
     step "$1" tests within "${2-$1}" run_tests tests
 }
 

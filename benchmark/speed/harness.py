@@ -9,6 +9,7 @@ both alike.
 
 import argparse
 import json
+import math
 import resource
 import statistics
 import sys
@@ -50,14 +51,13 @@ def main(about: Mapping[str, str], ours: Build, plain: Build) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
     parser.add_argument("--rounds", type=int, default=5, help="turns of the two forms")
     args = parser.parse_args()
-    forms = [Worker(build, torch.device(args.device)) for build in (ours, plain)]
+    device = torch.device(args.device)
     try:
-        print(json.dumps(compare(about, *forms, args.rounds), indent=2))
+        with Worker(ours, device) as our_form, Worker(plain, device) as plain_form:
+            found = compare(about, our_form, plain_form, args.rounds)
     except ValueError as error:
         sys.exit(f"error: {error}")
-    finally:
-        for form in forms:
-            form.close()
+    print(json.dumps(found, indent=2))
 
 
 class Worker:
@@ -73,8 +73,11 @@ class Worker:
         """Return what a function returns in the process."""
         return self.pool.submit(function, *arguments).result()
 
-    def close(self) -> None:
-        """End the process."""
+    def __enter__(self) -> "Worker":
+        """Return the worker, whose process ends with the context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.pool.shutdown()
 
 
@@ -118,7 +121,7 @@ def check_equal(name: str, ours: float | Image, plain: float | Image) -> None:
         equal = difference <= LEVELS
         found = f"fused images differ by {difference} gray levels"
     else:
-        equal = bool(abs(ours - plain) <= LOSS_TOLERANCE * abs(plain))
+        equal = math.isclose(ours, plain, rel_tol=LOSS_TOLERANCE)
         found = f"losses are {ours} and {plain}"
     if not equal:
         raise ValueError(f"{name}: the two forms give different results: {found}")

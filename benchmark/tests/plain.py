@@ -1,5 +1,7 @@
 """Plain forms: windows and patches for evaluations pixel by pixel, and scikit-image's SSIM."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -30,13 +32,13 @@ def half(image: Array) -> Array:
     return halved
 
 
-def sobel(image: Array, row: int, column: int, border: str) -> tuple[float, float]:
+def sobel(image: Array, at: Sequence[int], border: str) -> tuple[float, float]:
     """Return the Sobel responses to the right and down at one pixel."""
     mode = {"zeros": "constant", "repeated": "edge", "mirrored": "reflect"}[border]
     padded = np.pad(image, 1, mode=mode)  # type: ignore[call-overload]
     right = down = 0.0
     for i, j in np.ndindex(3, 3):
-        value = padded[row + i, column + j]
+        value = padded[at[0] + i, at[1] + j]
         right += (j - 1) * (2 - abs(i - 1)) * value
         down += (i - 1) * (2 - abs(j - 1)) * value
     return right, down

@@ -12,7 +12,7 @@ MAXIMUM = 0.9994 / (1 + math.exp(-7.5)) * 0.9879 / (1 + math.exp(-4.4))  # G = A
 
 def plain_edge(image: NDArray[np.float64], row: int, column: int) -> tuple[float, float]:
     """Evaluate Sobel strength and orientation at one pixel, zeros outside, y upwards."""
-    right, down = sobel(image, row, column, "zeros")
+    right, down = sobel(image, (row, column), "zeros")
     return math.hypot(right, down), math.atan(-down / right) if right else math.pi / 2
 
 
@@ -92,7 +92,7 @@ def plain_nabf(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]) -
     for at in np.ndindex(fused.shape):
         edges = []
         for image in (fused, *sources):
-            x, y = (response / 8 for response in sobel(image, *at, "mirrored"))
+            x, y = (response / 8 for response in sobel(image, at, "mirrored"))
             alpha = math.atan(y / x) if x else math.pi / 2 * (y != 0)
             edges.append((math.hypot(x, y), alpha))
         (g_f, alpha_f), *source_edges = edges

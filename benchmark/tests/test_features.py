@@ -59,7 +59,7 @@ def plain_fmi(sources: list[Array], fused: Array) -> float:
 def plain_edges(image: Array) -> Array:
     """Threshold squared Sobel responses at 4 times their mean and thin them, pixel by pixel."""
     height, width = image.shape
-    responses = np.array([sobel(image, *at, "repeated") for at in np.ndindex(image.shape)])
+    responses = np.array([sobel(image, at, "repeated") for at in np.ndindex(image.shape)])
     right, down = np.abs(responses).T.reshape(2, height, width)
     squares = right**2 + down**2
     edges = np.zeros_like(squares)

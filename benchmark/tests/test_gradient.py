@@ -53,5 +53,5 @@ def test_edge_intensity_by_hand() -> None:
 
 def test_edge_intensity_equals_the_plain_evaluation(triple: list[NDArray[np.uint8]]) -> None:
     image = triple[0].astype(np.float64)
-    values = [math.hypot(*sobel(image, *at, "repeated")) for at in np.ndindex(image.shape)]
+    values = [math.hypot(*sobel(image, at, "repeated")) for at in np.ndindex(image.shape)]
     assert edge_intensity(image) == pytest.approx(np.mean(values), abs=1e-9)

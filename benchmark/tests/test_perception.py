@@ -52,7 +52,7 @@ def plain_qcv(sources: list[Array], fused: Array) -> float:
     top = bottom = 0.0
     for source in sources:
         strengths = np.array(
-            [math.hypot(*sobel(source, *at, "zeros")) for at in np.ndindex(fused.shape)]
+            [math.hypot(*sobel(source, at, "zeros")) for at in np.ndindex(fused.shape)]
         )
         strengths = strengths.reshape(fused.shape)
         difference = filtered(source - fused, 4, False)

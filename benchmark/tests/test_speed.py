@@ -181,14 +181,10 @@ def build_other(device: torch.device) -> dict[str, harness.Case]:
     return build(device, by=1.05)
 
 
-def test_cases_are_measured_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness, "MATRIX_SIDE", 64)
-    forms = [harness.Worker(build, torch.device("cpu")) for _ in range(2)]
-    try:
-        found = harness.compare({"train": "a product"}, *forms, rounds=1)
-    finally:
-        for form in forms:
-            form.close()
+def test_cases_are_measured_in_turn() -> None:
+    cpu = torch.device("cpu")
+    with harness.Worker(build, cpu) as ours, harness.Worker(build, cpu) as plain:
+        found = harness.compare({"train": "a product"}, ours, plain, rounds=1)
     [case] = found["cases"].values()
     assert case["about"] == "a product"
     assert case["ratio"] == pytest.approx(case["per_second"] / case["plain_per_second"])
@@ -199,10 +195,10 @@ def test_cases_are_measured_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("case", ["train", "fuse"])
 def test_forms_that_differ_are_not_timed(case: str) -> None:
-    forms = [harness.Worker(make, torch.device("cpu")) for make in (build, build_other)]
-    try:
-        with pytest.raises(ValueError, match=f"{case}: the two forms give different results"):
-            harness.compare({case: ""}, *forms, rounds=1)
-    finally:
-        for form in forms:
-            form.close()
+    cpu = torch.device("cpu")
+    with (
+        harness.Worker(build, cpu) as ours,
+        harness.Worker(build_other, cpu) as plain,
+        pytest.raises(ValueError, match=f"{case}: the two forms give different results"),
+    ):
+        harness.compare({case: ""}, ours, plain, rounds=1)
