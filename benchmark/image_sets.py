@@ -70,7 +70,7 @@ def find_set(data: str, split: str | None = None, first: int | None = None) -> I
     named = COMMON / data if parts and ".." not in parts else None
     folder = named if named and _has_images(named) else Path(data)
     if not _has_images(folder):
-        why = "there is no image in it" if folder.is_dir() else "there is no such folder"
+        why = "it has no image" if folder.is_dir() else "the folder does not exist"
         raise ValueError(
             f"no set {data} (--data): {why}; expected {COMMON / data}, which "
             "common_data/prepare.py makes, or the path of a folder laid out like it"

@@ -20,7 +20,7 @@ class Method(NamedTuple):
         kinds: Kinds of sets that it can fuse.
         folder: Working directory of the command.
         command: What the Python interpreter gets before the flags of `run_fusion.py`.
-        baseline: True if it is no network: then it takes no `--device`.
+        baseline: True if it is not a network and takes no `--device`.
     """
 
     kinds: tuple[Kind, ...]

@@ -105,7 +105,7 @@ def score(args: argparse.Namespace) -> None:
     """Print the mean over a folder and its worst image.
 
     Raises:
-        ValueError: There is no image, or no method in the working folder.
+        ValueError: The folder has no image, or the working folder no method.
     """
     fusion = load_fusion(args)
     scores = {}

@@ -1,4 +1,4 @@
-"""From the channels of an image to what a convention scores."""
+"""Conversions from the channels of an image to the gray values that a convention scores."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ MATLAB_GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)  # R, G,
 def luma(channels: NDArray[Any]) -> NDArray[np.float64]:
     """Return the luma of an image, (1 or 3, H, W) to (H, W), not rounded.
 
-    Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, full range); gray, also gray in three channels,
-    stays exactly what it is.
+    Y = 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, full range). A gray image, also one in three
+    channels, keeps its exact values.
     """
     values = channels.astype(np.float64)
     if len(values) == 1:
@@ -22,7 +22,7 @@ def luma(channels: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def matlab_gray(channels: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what MATLAB's `rgb2gray` makes of an image of bytes, (1 or 3, H, W) to (H, W)."""
+    """Return the result of MATLAB's `rgb2gray` for bytes, (1 or 3, H, W) to (H, W)."""
     values = channels.astype(np.float64)
     if len(values) == 3:
         values = np.tensordot(MATLAB_GRAY, values, axes=1)[None]

@@ -1,4 +1,4 @@
-"""Every column, and the three conventions under which tables are printed.
+"""All columns, and the three conventions under which papers print tables.
 
 To add a metric, write its function and add a line to COLUMNS and one to the functions of the
 conventions that have it.
@@ -37,8 +37,8 @@ Function = Callable[[Sequence[Image], Image], Score]
 class Column(NamedTuple):
     """One column of a score file and how to read its value.
 
-    `compares` says what is scored: the fused image alone ("nothing"), against two sources
-    ("pair"), or against any number of exposures ("exposures").
+    `compares` says what the fused image is compared with: "nothing", two sources ("pair"), or any
+    number of exposures ("exposures").
     """
 
     label: str
@@ -51,10 +51,10 @@ class Convention(NamedTuple):
     """How images are prepared and scored.
 
     Attributes:
-        description: What it stands for, in a line.
-        prepare: From the channels of sources and fused image to what the functions take.
-        functions: The metrics it has, by column.
-        default: The columns of the tables that are printed under it.
+        description: Its definition in one line.
+        prepare: Turns the channels of sources and fused image into the arguments of the functions.
+        functions: Its metrics, by column.
+        default: The columns of its tables.
     """
 
     description: str
@@ -70,7 +70,7 @@ class Convention(NamedTuple):
         Args:
             columns: Names of metrics that this convention has.
             sources: The source images, each (1 or 3, H, W), R, G, B, in 0-255.
-            fused: The fused image, likewise.
+            fused: The fused image, of the same shape and range.
         """
         images = self.prepare(sources, fused)
         return [float(self.functions[name](*images)) for name in columns]

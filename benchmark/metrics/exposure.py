@@ -4,15 +4,15 @@ The definition (Ma, Zeng and Wang, TIP 2015) goes patch by patch: each 11 x 11 p
 y_k is split into its mean and a deviation of norm c_k; the desired patch has the largest of these
 norms and the direction of a weighted mean of the deviations; the fused patch is compared with it.
 
-No patch needs to be cut out. The desired patch is a linear combination sum_k a_k y_k of the source
-patches, up to a constant, with one number a_k per source and patch. So all that the definition
-takes from a patch, norms of deviations and weighted variances and covariances with the fused
-patch, is a combination of covariances cov(y_j, y_k) and cov(y_k, f) over the window, and those
-are window averages of products of whole images.
+No patch has to be cut out. The desired patch is a linear combination sum_k a_k y_k of the source
+patches, up to a constant, with one number a_k per source and patch. The definition
+needs norms of deviations, and weighted variances and covariances with the fused patch. All of them
+are combinations of the covariances cov(y_j, y_k) and cov(y_k, f) over the window, which are window
+averages of products of whole images.
 
-From the authors' code, beyond the paper, come the 0.001 added to each norm, the machine epsilon in
-the weights, the cap of 10 on their exponent, uniform windows for the desired patch and Gaussian
-ones for the comparison; published scores need all of them.
+These details are not in the paper but in the authors' code, and published scores need all of them:
+0.001 is added to each norm, the machine epsilon to the weights; their exponent is at most 10; the
+windows are uniform for the desired patch and Gaussian for the comparison.
 """
 
 import math
@@ -25,7 +25,7 @@ from torch import Tensor
 from benchmark.metrics.arrays import image_mean, metric_of_sources, round_half_up
 from benchmark.metrics.filters import gaussian_weights, halve, separable
 
-WINDOW = 11  # pixels a side
+WINDOW = 11  # pixels, side
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # finest first, divided by their sum
 STABILIZER = (0.03 * 255) ** 2
 NORM_OFFSET = 1e-3

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchmark.metrics.arrays import metric_of_sources, round_half_up
 from benchmark.metrics.filters import sobel
 
-WINDOW = 3  # pixels a side
-FLAT = 1e-6  # a window whose values differ by less is flat: features are rounding errors there
+WINDOW = 3  # pixels, side
+FLAT = 1e-6  # a window whose values differ by less counts as flat: these are rounding errors
 TINY = 1e-300
 CHUNK = {"cpu": 2048}  # windows at a time, so that a chunk's arrays stay in the cache
 LARGE_CHUNK = 2**18
@@ -47,7 +47,7 @@ def fmi(
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
-        feature: What is compared.
+        feature: The features to compare.
 
     Raises:
         ValueError: If a side is shorter than 3 pixels.
@@ -65,8 +65,8 @@ def _pixels(luma: Tensor) -> Tensor:
 def _edges(luma: Tensor) -> Tensor:
     """Return 1 at thinned edges and 0 elsewhere, (B, 1, H, W).
 
-    An edge is no weaker than the neighbor on one side of it and stronger than the one on the
-    other, along the axis of its larger response; the outermost pixels are none.
+    Along the axis of its larger response, an edge is at least as strong as the neighbor on one side
+    and stronger than the neighbor on the other. The outermost pixels are not edges.
     """
     right, down = (response.abs() for response in sobel(luma, "replicate"))
     squares = right * right + down * down
@@ -144,7 +144,7 @@ def _information(source: Tensor, fused: Tensor) -> Tensor:
 
 
 def _shares(values: Tensor) -> Tensor:
-    """Return the distributions that windows stand for, (9, N)."""
+    """Return the distribution of each window, (9, N)."""
     low, high = torch.aminmax(values, dim=0)
     above = torch.where(high - low < FLAT, 1, values - low)
     return above / above.sum(dim=0)
@@ -153,7 +153,9 @@ def _shares(values: Tensor) -> Tensor:
 def _normalized_information(p: Tensor, q: Tensor) -> Tensor:
     """Return 2 I / (H(p) + H(q)) of each pair of distributions, (9, N) to (N,)."""
     c = _correlation(p, q)
-    q = torch.where(c < 0, q.flip(0), q)  # the smallest covariance: the largest with q turned over
+    q = torch.where(
+        c < 0, q.flip(0), q
+    )  # the smallest covariance is the largest one with q reversed
     up_to_p, up_to_q = p.cumsum(dim=0), q.cumsum(dim=0)
     smaller = torch.minimum(up_to_p[:, None], up_to_q[None])  # (9, 9, N)
     covariance = smaller.sum(dim=(0, 1)) - up_to_p.sum(dim=0) * up_to_q.sum(dim=0)
@@ -169,7 +171,8 @@ def _normalized_information(p: Tensor, q: Tensor) -> Tensor:
 def _correlation(p: Tensor, q: Tensor) -> Tensor:
     """Return Pearson's correlation of the shares, 0 where one is uniform, (N,).
 
-    A window that is not flat has a share of 0, 1 / 9 off uniform; what is less is rounding.
+    In a window that is not flat, one share is 0 and thus 1 / 9 below uniform; smaller deviations
+    are rounding errors.
     """
     p, q = p - p.mean(dim=0), q - q.mean(dim=0)
     product = (p * p).sum(dim=0) * (q * q).sum(dim=0)
@@ -177,7 +180,7 @@ def _correlation(p: Tensor, q: Tensor) -> Tensor:
 
 
 def _deviation(p: Tensor) -> Tensor:
-    """Return the standard deviation of the number that p is the distribution of, (N,)."""
+    """Return the standard deviation of a number with the distribution p, (N,)."""
     number = torch.arange(len(p), dtype=p.dtype, device=p.device).reshape(-1, 1)
     mean = (number * p).sum(dim=0)
     return ((number - mean).square() * p).sum(dim=0).sqrt()

@@ -1,7 +1,8 @@
 """Visual information fidelity, in the pixel domain.
 
-torchmetrics and piq have the same VIF (the tests compare), but not what VIFF and the saturating
-VIF need of each window, and they convolve with the whole 17 x 17 window, not its two factors.
+torchmetrics and piq have the same VIF (the tests compare them), but do not give the values of each
+window that VIFF and the saturating VIF need. They also convolve with the whole 17 x 17 window
+instead of its two factors.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +14,20 @@ from torch import Tensor
 from benchmark.metrics.arrays import image_sum, metric_of_sources
 from benchmark.metrics.filters import gaussian_weights, separable
 
-WINDOWS = (17, 9, 5, 3)  # pixels a side, one a scale; sigma is a fifth of it
-NOISE = 2.0  # variance of the noise of the eye
+WINDOWS = (17, 9, 5, 3)  # pixels, side of the window at each scale; sigma is a fifth of it
+NOISE = 2.0  # variance of the noise of human vision
 FUSION_NOISE = 0.005 * 255**2
 FUSION_WEIGHTS = (1 / 2.15, 0, 0.15 / 2.15, 1 / 2.15)  # finest scale first
 FUSION_OFFSET = 1e-7
-TINY = 1e-10  # a variance below this is none
-SMALLEST = 41  # pixels a side: the last scale then has room for its window
+TINY = 1e-10  # a variance below this counts as 0
+SMALLEST = 41  # pixels, shortest side: the last scale is then as large as its window
 
 
 class Scale(NamedTuple):
-    """What the eye finds at one scale, per window, (B, 1, H', W') each."""
+    """Information of the windows at one scale, (B, 1, H', W') each."""
 
     gain: Tensor  # g, of the fused image over the source
-    kept: Tensor  # information of the source that is left in the fused image
+    kept: Tensor  # information of the source that the fused image keeps
     total: Tensor  # information of the source
 
 
@@ -34,8 +35,9 @@ class Scale(NamedTuple):
 def vif(sources: Sequence[Tensor], fused: Tensor, saturate: bool = False) -> Tensor:
     """Return the sum over the sources of the pixel-domain VIF(source, fused), from 0.
 
-    VIF is the share of the information of a source that the eye still finds in the fused image
-    (Sheikh and Bovik, TIP 2006, in the pixel domain, as in their `vifp_mscale`): over 4 scales,
+    VIF is the share of the information of a source that human vision still gets from the fused
+    image (Sheikh and Bovik, TIP 2006, in the pixel domain, as in their `vifp_mscale`): over 4
+    scales,
 
         VIF = sum log(1 + g^2 sigma_S^2 / (sigma_V^2 + 2)) / sum log(1 + sigma_S^2 / 2),
         g = sigma_SF / sigma_S^2, sigma_V^2 = sigma_F^2 - g sigma_SF,
@@ -48,7 +50,7 @@ def vif(sources: Sequence[Tensor], fused: Tensor, saturate: bool = False) -> Ten
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
-        saturate: Whether the products of the first scale are cut off at 255, which MATLAB does to
+        saturate: True to cut off the products of the first scale at 255, as MATLAB does with
             images of bytes.
 
     Raises:
@@ -75,10 +77,11 @@ def viff(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
         VIFF_k = sum (VID + C) / sum (VIND + C), C = 1e-7,  VIFF = sum_k p_k VIFF_k,
 
     p = (1, 0, 0.15, 1) / 2.15, the finest scale first. No published value was compared. Constant
-    images have 1, as nothing is lost. Computed in float64, as VIF.
+    images have 1. Computed in float64, as VIF.
 
-    Departure: the authors' code gives a tie, as where the fused image is flat, to the second
-    source; here the source with more information has it, so that the order does not matter.
+    Departure: if both gains are equal, for example where the fused image is flat, the authors'
+    code takes the second source. Here the source with more information is taken, so that the order
+    of the sources does not matter.
 
     Args:
         sources: Luma of the two source images, each (H, W) or (B, 1, H, W), in 0-255.

@@ -13,8 +13,8 @@ from benchmark.metrics.filters import sobel, strength
 def spatial_frequency(fused: Tensor) -> Tensor:
     """Return the spatial frequency SF of the fused image, 0 to 255 sqrt(2).
 
-    SF = sqrt(RF^2 + CF^2), RF^2 = sum_{i, j > 1} (F(i, j) - F(i, j - 1))^2 / (H W), CF^2 likewise
-    down the columns (Eskicioglu and Fisher, IEEE Trans. Communications 1995).
+    SF = sqrt(RF^2 + CF^2), RF^2 = sum_{i, j > 1} (F(i, j) - F(i, j - 1))^2 / (H W), and
+    CF^2 is the same along the columns (Eskicioglu and Fisher, IEEE Trans. Communications 1995).
 
     Args:
         fused: Luma, (H, W) or (B, 1, H, W), in 0-255.

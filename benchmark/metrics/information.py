@@ -1,7 +1,7 @@
 """Metrics from information theory, on 256-bin histograms with logarithms to base 2.
 
-A value that is no whole number is counted in the bin it rounds to, halves upwards. Counts are
-exact and what follows from them is computed in float64.
+A value that is not a whole number is rounded to the nearest bin, halves upwards. Counts are exact,
+and all further steps are computed in float64.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def mutual_information(
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.
         fused: Luma of the fused image, same shape and range.
-        joint_top: The last bin of the joint histograms, which takes all higher values too.
+        joint_top: The last bin of the joint histograms, which also counts all higher values.
     """
     return torch.stack([_shared(luma, fused, joint_top)[0] for luma in sources]).sum(dim=0)
 
@@ -63,8 +63,8 @@ def cross_entropy(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the cross entropy CE in bits, less is better, 0 for equal histograms.
 
     CE = mean_S sum_i p_S(i) log2(p_S(i) / p_F(i)), over the values that both images have (Bulanon,
-    Burks and Alchanatis, Biosystems Engineering 2009). That leaves out what the fused image lacks
-    altogether, so that images with no value in common have 0, and values below 0 occur.
+    Burks and Alchanatis, Biosystems Engineering 2009). Values that the fused image does not
+    have are left out, so images without a common value have 0, and CE can be below 0.
 
     Args:
         sources: Luma of the source images, each (H, W) or (B, 1, H, W), in 0-255.

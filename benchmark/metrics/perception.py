@@ -1,4 +1,4 @@
-"""Metrics that model what the eye sees."""
+"""Metrics that model human vision."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from torch import Tensor
 from benchmark.metrics.arrays import image_mean, image_sum, metric_of_sources
 from benchmark.metrics.filters import along, sobel, strength
 
-CONTRAST_WINDOW = 31  # pixels a side
-BLOCK = 16  # pixels a side
-DEGREES_QCB, DEGREES_QCV = 15, 4  # the image's width and height in the visual field, each way
+CONTRAST_WINDOW = 31  # pixels, side
+BLOCK = 16  # pixels, side
+DEGREES_QCB, DEGREES_QCV = 15, 4  # angle that the image spans in the visual field, each way
 
 
 @metric_of_sources("Qcb", pair=True)
@@ -27,8 +27,8 @@ def qcb(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
         Q_CB = mean (l_A Q_AF + l_B Q_BF), Q_SF = min(C'_S, C'_F) / max(C'_S, C'_F),
         l_S = C'_S^2 / (C'_A^2 + C'_B^2).
 
-    Where two contrasts are 0 their ratio is 1, where both sources' are, l = 1/2, and where an image
-    is black throughout its contrast is 0; so constant images have 1.
+    The ratio of two contrasts of 0 is 1, and l = 1/2 where both sources have a contrast of 0. The
+    contrast of a black image is 0. So constant images have 1.
 
     Args:
         sources: Luma of the two source images, each (H, W) or (B, 1, H, W), in 0-255.
@@ -114,7 +114,8 @@ def _filter(image: Tensor, degrees: float, sensitivity: Callable[[Tensor], Tenso
 
     Args:
         image: Batch of images, (B, 1, H, W).
-        degrees: What the image spans each way; k cycles an image are k / degrees a degree.
+        degrees: Angle that the image spans each way; k cycles per image are k / degrees cycles
+            per degree.
         sensitivity: Weight of the frequency r in cycles per degree.
     """
     height, width = image.shape[-2:]

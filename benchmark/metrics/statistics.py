@@ -44,9 +44,9 @@ def correlation(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
 def scd(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     """Return the sum of the correlations of differences SCD, -2 to 2.
 
-    SCD = r(F - B, A) + r(F - A, B), r Pearson's correlation: what F holds beyond the one source
-    should be the other (Aslantas and Bendes, AEU 2015). NaN where a source or a difference is
-    constant, as when F is one of the sources.
+    SCD = r(F - B, A) + r(F - A, B), r Pearson's correlation: the difference of F and one source
+    should be like the other source (Aslantas and Bendes, AEU 2015). NaN where a source or a
+    difference is constant, as when F is one of the sources.
 
     Args:
         sources: Luma of the two source images A and B, each (H, W) or (B, 1, H, W), in 0-255.

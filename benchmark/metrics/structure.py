@@ -9,11 +9,11 @@ from torch import Tensor
 from benchmark.metrics.arrays import image_mean, metric_of_sources
 from benchmark.metrics.filters import gaussian_weights, halve, separable
 
-WINDOW, SIGMA = 11, 1.5  # pixels a side
+WINDOW, SIGMA = 11, 1.5  # pixels; side and standard deviation
 K = (0.01, 0.03)
 C1, C2 = ((k * 255) ** 2 for k in K)
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # finest first
-SMALLEST = 161  # pixels a side: halved four times, rounding up, that fills a window
+SMALLEST = 161  # pixels, shortest side: halved four times, rounding up, it is one window
 
 
 @metric_of_sources("SSIM", smallest=WINDOW)

@@ -1,9 +1,9 @@
 """The convention of Tang's MATLAB toolbox (Evaluation-for-Image-Fusion), with its peculiarities.
 
 Images are bytes, color through MATLAB's `rgb2gray`. Bytes saturate: a result above 255 is 255,
-one below 0 is 0, and fractions are rounded. What the toolbox computes on bytes where the
-definition means numbers comes out otherwise, and is reproduced here because tables are printed
-with it. All functions take the gray bytes as floats, (H, W) or (B, 1, H, W). The columns of
+one below 0 is 0, and fractions are rounded. The toolbox computes on bytes where the definitions
+mean real numbers, which gives other results. They are reproduced here because tables are printed
+with them. All functions take the gray bytes as floats, (H, W) or (B, 1, H, W). The columns of
 `DEFAULT` agree with the values that are published with the toolbox (`tests/test_tang.py`).
 """
 
@@ -34,7 +34,7 @@ from benchmark.metrics.gradient import average_gradient
 from benchmark.metrics.information import entropy, mutual_information
 from benchmark.metrics.statistics import correlation, scd
 
-DEFAULT = ("en", "sd", "sf", "ag", "mi", "cc", "scd", "psnr", "mse", "qabf", "vif")  # its tables
+DEFAULT = ("en", "sd", "sf", "ag", "mi", "cc", "scd", "psnr", "mse", "qabf", "vif")
 RIGHT = ((1, 0, -1), (2, 0, -2), (1, 0, -1))  # Sobel kernels, to be flipped by the convolution
 DOWN = ((1, 2, 1), (0, 0, 0), (-1, -2, -1))
 
@@ -50,8 +50,8 @@ def bytes_of(
 def sd(fused: Tensor) -> Tensor:
     """Return sqrt(mean d), d = min(d0^2, 255), d0 = max(F - mean F, 0) rounded half up.
 
-    Both steps saturate, so that what is darker than the mean does not count and what is brighter
-    by 16 or more counts alike.
+    Both steps saturate: pixels darker than the mean count as 0, and all pixels that are brighter by
+    16 or more count the same.
     """
     above = fused - fused.mean(dim=(1, 2, 3), keepdim=True)
     squares = torch.floor(above + 0.5).clamp(min=0).square().clamp(max=255)
@@ -60,7 +60,7 @@ def sd(fused: Tensor) -> Tensor:
 
 @metric_of_fused("SF")
 def sf(fused: Tensor) -> Tensor:
-    """Return SF of the image in [0, 1], the means over the differences that there are."""
+    """Return SF of the image in [0, 1], with means over the number of differences."""
     squares = [image_mean((fused / 255).diff(dim=dim).square()) for dim in (-1, -2)]
     return torch.stack(squares).sum(dim=0).sqrt()
 
@@ -71,7 +71,7 @@ def psnr(sources: Sequence[Image], fused: Image) -> Score:
 
 
 def mse(sources: Sequence[Image], fused: Image) -> Score:
-    """Return the mean of both sources' mean squared error, of images in [0, 1]."""
+    """Return the mean over the sources of the mean squared error of images in [0, 1]."""
     return error.mse([source / 255 for source in sources], fused / 255)
 
 
@@ -105,7 +105,7 @@ def _convolve(batch: Tensor, kernel: Sequence[Sequence[int]]) -> Tensor:
 
 @metric_of_sources("Nabf", double=True)
 def nabf_unit(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
-    """Return Nabf of images in [0, 1], where no strength reaches the threshold of 2."""
+    """Return Nabf of images in [0, 1], in which no strength reaches the threshold of 2."""
     return nabf([source / 255 for source in sources], fused / 255)
 
 

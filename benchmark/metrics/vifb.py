@@ -1,8 +1,8 @@
 """The convention of VIFB (Zhang, Ye and Xiao, CVPR Workshops 2020).
 
-Its 13 scores are of RGB images: each channel, in 0-255, is scored and the mean taken, except SF,
-which takes the channels side by side as one image. What else differs from the published
-definitions is said at each function. All take the channels as a batch, (3, 1, H, W), or one gray
+Its 13 metrics score RGB images: the mean of the scores of the channels, in 0-255. Only SF takes
+the channels side by side as one image. The docstring of each function says what else differs from
+the published definition. All functions take the channels as a batch, (3, 1, H, W), or one gray
 image, (1, 1, H, W), and return a float.
 """
 
@@ -84,12 +84,12 @@ def ssim_sum(sources: Sequence[Image], fused: Image) -> float:
 
 
 def rmse(sources: Sequence[Image], fused: Image) -> float:
-    """Return the mean of sqrt(sum (S - F)^2) / (H W), in place of the root of the mean square."""
+    """Return the mean of sqrt(sum (S - F)^2) / (H W) instead of the root of the mean square."""
     return _mean(_root_error(sources, fused))
 
 
 def psnr(sources: Sequence[Image], fused: Image) -> float:
-    """Return 10 log10(255^2 / E), E what `rmse` has for that channel, in place of its square."""
+    """Return 10 log10(255^2 / E) with the `rmse` E of each channel instead of its square."""
     return _mean(10 * torch.log10(255**2 / _root_error(sources, fused)))
 
 

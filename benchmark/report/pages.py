@@ -41,7 +41,7 @@ class Report:
         metrics: Names of the metrics.
         rows: One row per image and method.
         records: The run of each method, in the order of the tables.
-        baselines: Names of those methods that are no networks.
+        baselines: Names of the methods that are not networks.
         failures: Reason of each method that has no scores.
         about: How the report was made: heading and text of each line.
         fused: Path of the result, by method and scene.

@@ -161,7 +161,7 @@ def run_command_line() -> int:
     methods, others = measurable()
     args = parse_args(None, methods)
     for name in others:
-        print(f"note: {name} is not measured: there is no benchmark/speed/{name}.py")
+        print(f"note: {name} is not measured, because benchmark/speed/{name}.py does not exist")
     return main(args, methods)
 
 

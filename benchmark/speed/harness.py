@@ -1,4 +1,4 @@
-"""Measure a method against its plain form: what the files of the methods have in common.
+"""Measure a method against its plain form: the code that the files of the methods share.
 
 A file `<Method>_<year>.py` beside this one runs in that method's folder and imports its `models`
 and `utils`. It gives two functions that build the same named cases, once as the method ships and
@@ -31,7 +31,7 @@ Image = NDArray[np.uint8]
 Case = Callable[[], float | Image]  # a training step returns its loss, fusing a fused image
 Build = Callable[[torch.device], Mapping[str, Case]]
 SEED = 0
-MATRIX_SIDE = 4096  # of the matrix product that shows what the machine can do
+MATRIX_SIDE = 4096  # of the matrix product whose rate stands for that of the machine
 MIN_SECONDS = 1.0  # of one measurement
 LOSS_TOLERANCE = 1e-3  # relative
 LEVELS = 1  # gray levels of 255 by which fused images may differ
@@ -70,7 +70,7 @@ class Worker:
         self.device = device
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function returns in the process."""
+        """Call a function in the process and return its result."""
         return self.pool.submit(function, *arguments).result()
 
     def __enter__(self) -> "Worker":

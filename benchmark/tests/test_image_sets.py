@@ -97,10 +97,10 @@ def test_a_set_without_images_is_not_there(
     path = tmp_path / "common" / left
     path.parent.mkdir(parents=True)
     path.mkdir() if left.endswith("/") else path.touch()
-    with pytest.raises(ValueError, match=r"no set set \(--data\): there is no such folder"):
+    with pytest.raises(ValueError, match=r"no set set \(--data\): the folder does not exist"):
         find_set("set")
     (tmp_path / "set").mkdir()
-    with pytest.raises(ValueError, match=r"no set set \(--data\): there is no image in it"):
+    with pytest.raises(ValueError, match=r"no set set \(--data\): it has no image"):
         find_set("set")
     add_pairs(tmp_path / "set", "a")
     assert find_set("set").scenes == {"a": [Path("set/ir/a.png"), Path("set/vis/a.png")]}
