@@ -12,7 +12,7 @@ from tests.helpers import FOLDER, get, run_script, runs_of
 from tests.method import BRIEF
 
 pytestmark = pytest.mark.xdist_group("alone")  # one copy
-WRITTEN = ("runs", "work_dirs", "data_*", "fusion_*", "__pycache__", ".*")
+WRITTEN = ("runs", "work_dirs", "data_*", "fusion_result", "fusion_test_data", "__pycache__", ".*")
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def first_command(readme: Path) -> list[str]:
-    """Return the words after `python` of the first such line in the first block of code."""
-    [block] = re.findall(r"^```\w*\n(.*?)^```", readme.read_text("utf-8"), re.M | re.S)[:1]
-    [line] = re.findall(r"^python (.*)$", block, re.M)[:1]
-    return shlex.split(line, comments=True)
+    """Return the words after `python` in the first of the page's commands that starts with it."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", readme.read_text("utf-8"), re.M | re.S)
+    lines = re.findall(r"^python (.*)$", "\n".join(blocks), re.M)
+    return shlex.split(lines[0], comments=True)
 
 
 def test_the_first_command_of_the_readme_fuses_the_demo(alone: Path) -> None:
