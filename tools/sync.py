@@ -25,6 +25,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {  # shared with other folders than the me
     "base/utils/common/names.py": ("benchmark/names.py", "common_data/public_sets/names.py"),
 }
 VARIANTS: dict[str, str] = {  # path: why the folders' own versions are alike
+    "smoke.sh": "to train for a moment, go on and fuse takes a few lines, the same in most methods",
     "configs.py": "all settings of a method are read in one file, with its paper's numbers",
     "run_train.py": "each shows the training of its paper from top to bottom",
     "utils/util_train.py": "BFFR's training loop is mmengine's, since its segmenter is mmseg's",

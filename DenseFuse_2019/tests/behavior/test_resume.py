@@ -21,10 +21,10 @@ def test_two_and_two_epochs_are_four(
     assert train(*flags, 4).status == 0  # without workers
     [whole] = runs_of(tmp_path)
     whole = whole.rename(tmp_path / "whole")
-    flags = ("--num_workers", workers, *flags)
-    assert train(*flags, 2).status == 0
+    loading = ("--num_workers", workers)
+    assert train(*loading, *flags, 2).status == 0
     [run] = runs_of(tmp_path)
-    assert train(*flags, 4, "--resume_path", run).status == 0
+    assert train(*loading, *flags, 4, "--resume_path", run).status == 0
     assert runs_of(tmp_path) == [run]
     assert same_weights(weights_of(run), weights_of(whole))
     assert scalars(run, "loss/train") == scalars(whole, "loss/train")
