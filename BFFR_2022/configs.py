@@ -1,13 +1,18 @@
-"""Every setting of a training run: `python run_train.py --help` prints them."""
+"""Every setting of a training run: `python run_train.py --help` prints them.
+
+The folder `configs/` beside this file holds mmengine's configs of the two stages, where the
+original repository has them. It must not get an `__init__.py`: it would then be the package
+`configs` and hide this module.
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.fusions import FUSIONS
 from utils import HERE
 from utils.common.flags import (
     BooleanFlag,
-    FlagGroup,
     FlagParser,
     natural_float,
     natural_int,
@@ -16,9 +21,8 @@ from utils.common.flags import (
 )
 from utils.util_dataset import CLASSES
 
-DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
+DEMO = HERE / "demo"
 BACKBONE = HERE / "pretrain" / "mit_b0.pth"
-FUSIONS = ("network", "visible", "infrared", "average")
 
 
 def build_parser() -> FlagParser:
@@ -26,13 +30,15 @@ def build_parser() -> FlagParser:
     parser = FlagParser(
         description="Train BFFR: the fuser alone (stage 1), then with a segmenter (stage 2)."
     )
-    _add_data(parser.add_flag_group("data"))
-    _add_model(parser.add_flag_group("model"))
-    _add_training(parser.add_flag_group("training"))
+    _add_data(parser)
+    _add_model(parser)
+    _add_training(parser)
+    _add_schedule(parser)
     return parser
 
 
-def _add_data(data: FlagGroup) -> None:
+def _add_data(parser: FlagParser) -> None:
+    data = parser.add_flag_group("data")
     data.add_argument(
         "--data_root",
         "--image_path",
@@ -40,21 +46,26 @@ def _add_data(data: FlagGroup) -> None:
         nargs="+",
         default=[DEMO],
         metavar="SET",
-        help="folders with vis/, ir/ (or images/ as MFNet's), labels/ and lists of stems",
+        help="train on these folders, with vis/ and ir/ (or images/ as in MFNet), labels/ and "
+        "lists of stems",
     )
     data.add_argument(
-        "--train_split", default="train", help="list to train on, of every folder, or its path"
+        "--train_split",
+        default="train",
+        help="train on the images in this list of each folder, a name or a path",
     )
     data.add_argument(
-        "--val_split", default="val", help="list to score on, of the first folder, or its path"
+        "--val_split",
+        default="val",
+        help="validate on the images in this list of the first folder, a name or a path",
     )
     data.add_argument(
         "--crop_size",
         type=positive_int,
         nargs=2,
         default=[240, 320],
-        metavar=("HIGH", "WIDE"),
-        help="pixels",
+        metavar=("HEIGHT", "WIDTH"),
+        help="size of training crops, pixels",
     )
     data.add_argument(
         "--drop_class",
@@ -62,36 +73,43 @@ def _add_data(data: FlagGroup) -> None:
         choices=CLASSES[1:],
         default=[],
         metavar="CLASS",
-        help=f"make a class background in training: {', '.join(CLASSES[1:])}",
+        help="train with these classes as background, to see what a class does to the fused "
+        f"image: {', '.join(CLASSES[1:])}",
     )
 
 
-def _add_model(model: FlagGroup) -> None:
+def _add_model(parser: FlagParser) -> None:
+    model = parser.add_flag_group("model")
     model.add_argument(
         "--pretrained_backbone",
         type=Path,
         default=BACKBONE,
-        help="SegFormer-B0 weights to start from, of the backbone or of all of it",
+        help="start the segmenter from these SegFormer-B0 weights, of its backbone or all of it",
     )
     model.add_argument(
         "--pretrained_fuser",
         type=Path,
-        help="stage 2 without stage 1: the fuser's weights; by default the newest stage 1's",
+        help="start stage 2 from this fuser; without it, from stage 1 of this run or else from "
+        "the newest stage 1",
     )
     model.add_argument(
         "--fusion",
         choices=FUSIONS,
         default="network",
-        help="what the segmenter sees, to compare with",
+        help="give the segmenter the network's result, or for comparison a plain fusion",
     )
     model.add_argument(
-        "--freeze_fuser", action=BooleanFlag, default=False, help="train the segmenter alone"
+        "--freeze_fuser",
+        action=BooleanFlag,
+        default=False,
+        help="train only the segmenter in stage 2",
     )
     model.add_argument(
         "--normalize",
         action=BooleanFlag,
         default=True,
-        help="ImageNet-normalised values to the segmenter, or in [0, 1] as the official code",
+        help="give the segmenter ImageNet-normalized values; otherwise values in [0, 1], as the "
+        "official code does",
     )
     model.add_argument(
         "--authors_quirks",
@@ -104,58 +122,74 @@ def _add_model(model: FlagGroup) -> None:
     )
 
 
-def _add_training(training: FlagGroup) -> None:
-    training.add_argument("--stage", choices=("1", "2", "all"), default="all", help="what to run")
-    training.add_argument("--stage1_iters", type=positive_int, default=20000, help="iterations")
-    training.add_argument("--stage2_iters", type=positive_int, default=160000, help="iterations")
-    training.add_argument("--stage1_batch", type=positive_int, default=2, help="pairs a process")
-    training.add_argument("--stage2_batch", type=positive_int, default=4, help="pairs a process")
+def _add_training(parser: FlagParser) -> None:
+    training = parser.add_flag_group("training")
     training.add_argument(
-        "--stage1_lr", type=positive_float, default=6e-4, help="learning rate of AdamW"
-    )
-    training.add_argument(
-        "--stage2_lr",
-        type=positive_float,
-        default=6e-5,
-        help="learning rate of AdamW; the segmenter's head has ten times that",
-    )
-    training.add_argument(
-        "--poly_iters",
-        type=positive_int,
-        default=160000,
-        help="where both stages' learning rate would reach 0",
-    )
-    training.add_argument(
-        "--warmup_iters", type=natural_int, default=1500, help="linear increase at the start"
-    )
-    training.add_argument(
-        "--val_interval", type=positive_int, default=4000, help="iterations between scores"
-    )
-    training.add_argument(
-        "--checkpoint_interval",
-        type=positive_int,
-        default=2000,
-        help="iterations between checkpoints, of which the last two are kept",
+        "--stage", choices=("1", "2", "all"), default="all", help="run one stage or both"
     )
     training.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     training.add_argument(
-        "--precision", choices=("fp32", "bf16"), default="fp32", help="arithmetic"
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="precision of arithmetic"
     )
     training.add_argument(
-        "--num_workers", type=natural_int, default=2, help="processes that load pairs"
+        "--num_workers",
+        type=natural_int,
+        default=2,
+        help="load images in this many processes for each training process",
     )
     training.add_argument(
-        "--threads", type=natural_int, default=0, help="CPU threads, 0 for one a core"
+        "--seed", type=int, default=0, help="fix initial weights, order of images and crops"
     )
-    training.add_argument("--seed", type=int, default=0, help="fixes weights, order and crops")
     training.add_argument(
         "--launcher",
         choices=("none", "pytorch", "slurm", "mpi"),
         default="none",
-        help="what starts several processes",
+        help="name what started several processes",
     )
     training.add_argument(
-        "--resume_path", type=Path, help="a run's folder, which goes on in the stage it was in"
+        "--resume_path", type=Path, metavar="RUN", help="go on with the run in this folder"
+    )
+
+
+def _add_schedule(parser: FlagParser) -> None:
+    schedule = parser.add_flag_group("schedule")
+    schedule.add_argument("--stage1_iters", type=positive_int, default=20000, help="iterations")
+    schedule.add_argument("--stage2_iters", type=positive_int, default=160000, help="iterations")
+    schedule.add_argument(
+        "--stage1_batch", type=positive_int, default=2, help="batch size of each process, pairs"
+    )
+    schedule.add_argument(
+        "--stage2_batch", type=positive_int, default=4, help="batch size of each process, pairs"
+    )
+    schedule.add_argument(
+        "--stage1_lr", type=positive_float, default=6e-4, help="learning rate of AdamW"
+    )
+    schedule.add_argument(
+        "--stage2_lr",
+        type=positive_float,
+        default=6e-5,
+        help="learning rate of AdamW; the segmenter's head has ten times as much",
+    )
+    schedule.add_argument(
+        "--poly_iters",
+        type=positive_int,
+        default=160000,
+        help="iteration at which the linear decay of both stages' learning rates reaches 0",
+    )
+    schedule.add_argument(
+        "--warmup_iters",
+        type=natural_int,
+        default=1500,
+        help="iterations over which the learning rate first increases linearly",
+    )
+    schedule.add_argument(
+        "--val_interval", type=positive_int, default=4000, help="iterations between validations"
+    )
+    schedule.add_argument(
+        "--checkpoint_interval",
+        type=positive_int,
+        default=2000,
+        help="iterations between checkpoints; the last two are kept",
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.flags import FlagParser
@@ -10,19 +11,20 @@ from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags
 from utils.common.image import Array
 from utils.common.pairs import DefaultSet, FusionJob
 from utils.common.pipeline import fuse_files
-from utils.util_device import set_threads
 from utils.util_fusion import TILE, ImageFusion
-from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
 from utils.utils import InputError, run_main
 
+if TYPE_CHECKING:
+    from utils.util_segment import SegmentationWriter
+
 RESULTS = HERE / "fusion_result"
-DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
+DEMO = HERE / "demo"
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the settings."""
     parser = FlagParser(
-        description="Fuse registered images with BFFR; the demo pairs if none are given."
+        description="Fuse registered images with BFFR; without images, those in demo/."
     )
     add_fusion_flags(parser, "pair", default_tile=TILE)
     method = parser.add_argument_group("BFFR")
@@ -34,21 +36,28 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     method.add_argument(
         "--segment",
         action="store_true",
-        help="also draw the classes found, into segmentation/ beside the results",
+        help="also segment the results, and draw the classes into segmentation/ beside them",
     )
     method.add_argument(
-        "--segmenter", type=Path, metavar="WEIGHTS", help="its weights, instead of our own"
+        "--segmenter",
+        type=Path,
+        metavar="WEIGHTS",
+        help="segment with these weights instead of this repository's",
     )
     return parser.parse_args(argv)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Fuse what `args` says and return the exit status."""
+    """Fuse the images that `args` names and return the exit status."""
     if args.segmenter and not args.segment:
         raise InputError("--segmenter needs --segment")
-    set_threads(args.threads)
     fusion = ImageFusion(
-        args.weights, args.device, args.tile, args.color, args.stretch, args.authors_quirks
+        weights=args.weights,
+        device=args.device,
+        tile=args.tile,
+        color=args.color,
+        stretch=args.stretch,
+        authors_quirks=args.authors_quirks,
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
     print("Loading data...")
@@ -65,18 +74,22 @@ def main(args: argparse.Namespace) -> int:
 
 def prepare_segmentation(
     args: argparse.Namespace, jobs: Sequence[FusionJob]
-) -> tuple[Callable[[FusionJob, list[Array], Array], None], SegmentationWriter]:
-    """Return what draws the classes of a job's result, and where it writes.
+) -> tuple[Callable[[FusionJob, list[Array], Array], None], "SegmentationWriter"]:
+    """Return a function that draws the classes in a job's result, and the writer that it uses.
 
     Raises:
-        InputError: the pictures exist, or mmsegmentation is missing.
+        InputError: the pictures exist already, or mmsegmentation is missing.
     """
+    from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
+
     folder = jobs[0].output.parent / "segmentation"
     paths = segmentation_paths(folder, [job.output.stem for job in jobs])
     taken = [path for path in paths if path.exists()]
     if taken and args.output is not None and not args.overwrite:
         raise InputError(f"{taken[0]} exists; --overwrite replaces it")
-    segmenter = Segmenter(args.segmenter, args.device, args.authors_quirks)
+    segmenter = Segmenter(
+        weights=args.segmenter, device=args.device, authors_quirks=args.authors_quirks
+    )
     print(f"{segmenter.weights} segmenter loaded.")
     writer = SegmentationWriter(folder)
 

@@ -2,7 +2,7 @@
 
     custom_imports = dict(imports=["mmseg_bffr"])
 
-It uses `models/` and `utils/` of the method's folder, where commands are started.
+It uses `models/` and `utils/` of the method's folder; commands run with that as working directory.
 """
 
 from mmseg_bffr import datasets, metrics, models, runtime, transforms

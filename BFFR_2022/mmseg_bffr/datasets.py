@@ -1,4 +1,4 @@
-"""Datasets whose augmentations depend on seed, epoch and sample alone."""
+"""Datasets whose augmentations depend only on seed, epoch and sample."""
 
 import itertools
 import random
@@ -12,13 +12,13 @@ from mmengine.dataset import InfiniteSampler
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATA_SAMPLERS, DATASETS
 
-from utils.util_dataset import CLASSES, PALETTE, find_labelled_pairs
+from utils.util_dataset import CLASSES, PALETTE, find_labeled_pairs
 from utils.utils import InputError
 
 
 @DATA_SAMPLERS.register_module()
 class SeededSampler(InfiniteSampler):
-    """Shuffle every epoch, and number the draws: epoch times length plus index."""
+    """Shuffle in every epoch, and yield numbers of draws: epoch * length + index."""
 
     def _infinite_indices(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed)
@@ -28,14 +28,13 @@ class SeededSampler(InfiniteSampler):
 
 
 class SeededDataset(BaseSegDataset):
-    """Draw number n is sample n modulo length, augmented as (seed, n) says.
+    """Draw number n is sample n modulo length; its augmentations are drawn from (seed, n).
 
-    So that an augmentation depends neither on the worker that makes it nor on where a run was
-    stopped and resumed.
+    An augmentation then depends neither on the worker process nor on where a run was resumed.
 
     Args:
-        seed: Of the augmentations.
-        **settings: Of mmseg's BaseSegDataset.
+        seed: Seed of the augmentations.
+        **settings: Arguments of mmseg's BaseSegDataset.
     """
 
     def __init__(self, seed: int = 0, **settings: Any) -> None:
@@ -43,7 +42,7 @@ class SeededDataset(BaseSegDataset):
         super().__init__(**settings)
 
     def __getitem__(self, draw: int) -> dict:
-        """Return a draw's sample."""
+        """Return the augmented sample of a draw."""
         state = np.random.SeedSequence([self.seed, draw]).generate_state(2)
         np.random.seed(int(state[0]))  # mmcv and mmseg draw from the global generators
         random.seed(int(state[1]))
@@ -55,14 +54,14 @@ class MFNet(SeededDataset):
     """Visible and infrared pairs with labels in MFNet's nine classes, see `util_dataset`.
 
     Args:
-        data_root: The folder of the set, or several.
-        split: `train`, `val` or `test`, a list beside the images; None takes all there are.
+        data_root: The folder of the set, or several folders.
+        split: See `find_labeled_pairs`.
         drop_class: Names of classes whose pixels become background.
-        flag: What names the folder and the list, for messages.
-        **settings: Of `SeededDataset`.
+        flag: The flag or setting that gave the folder and the list, for messages.
+        **settings: Arguments of `SeededDataset`.
     """
 
-    METAINFO: ClassVar = {"classes": CLASSES, "palette": [list(colour) for colour in PALETTE]}
+    METAINFO: ClassVar = {"classes": CLASSES, "palette": [list(color) for color in PALETTE]}
 
     def __init__(
         self,
@@ -81,7 +80,7 @@ class MFNet(SeededDataset):
         super().__init__(**settings)
 
     def load_data_list(self) -> list[dict]:
-        """Return what the transforms need of each scene."""
+        """Return one dictionary per scene, the input of the first transform."""
         return [
             {
                 "pair": pair,
@@ -92,7 +91,7 @@ class MFNet(SeededDataset):
                 "seg_fields": [],
             }
             for root in self.roots
-            for pair in find_labelled_pairs(Path(root), self.split, self.flag)
+            for pair in find_labeled_pairs(Path(root), self.split, self.flag)
         ]
 
 
@@ -114,5 +113,5 @@ class CamVid(SeededDataset):
 
     @classmethod
     def get_label_map(cls, new_classes: object = None) -> dict[int, int]:
-        """Return which ids to replace: void is not scored."""
+        """Return the ids to replace: void (11) becomes 255, which is not scored."""
         return {11: 255}

@@ -7,14 +7,14 @@ from mmseg.registry import METRICS
 
 @METRICS.register_module()
 class MeanIoU(IoUMetric):
-    """IoU summed over the whole set, and its means over the classes that are found.
+    """IoU summed over the whole set, and its means over the classes that occur.
 
-    A class is found if a label or a prediction has it. One that is only predicted counts as 0, as
-    in the official code's mIoU, and here in mAcc too, so that both are over the same classes.
+    A class occurs if a label or a prediction has it. A class that is only predicted counts as 0,
+    as in the official code's mIoU, and here in mAcc too, so that both average the same classes.
     """
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Return mmseg's `aAcc`, and means in per cent, nan if there is no class.
+        """Return mmseg's `aAcc`, and means in percent; nan if no class occurs.
 
         `mIoU` and `mAcc` average all classes, the background (class 0) among them;
         `mIoU_without_background` and `mAcc_without_background` leave it out.

@@ -12,9 +12,10 @@ from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from configs import FUSIONS
+from models.fusions import FUSIONS, PLAIN_FUSIONS
 from models.TransFuser6 import TransFuser6
 from utils.common.color import luma, recolor
+from utils.util_fast import use_fast_form
 from utils.util_loss import average_loss, correlation_loss
 from utils.util_weights import load_fuser, load_segmenter
 
@@ -23,21 +24,25 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def split_pair(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (B, 3, H, W) and (B, 1, H, W) in [0, 1] of (B, 4, H, W) in 0-255."""
+    """Return visible (B, 3, H, W) and infrared (B, 1, H, W) in [0, 1].
+
+    Args:
+        inputs: R, G, B and infrared, (B, 4, H, W), in 0-255.
+    """
     return inputs[:, :3] / 255, inputs[:, 3:] / 255
 
 
 def _windows(length: int, window: int, stride: int) -> list[slice]:
-    """Return where windows lie along a side; the last one ends with it."""
+    """Return the positions of windows along a side; the last window ends where the side ends."""
     last = max(0, length - window)
     starts = [*range(0, last, stride), last]
     return [slice(start, start + min(window, length)) for start in starts]
 
 
 def _fade(part: Tensor) -> Tensor:
-    """Return the weight of each pixel of a window, (H, W): linear to each of its borders."""
-    places = (torch.arange(side, device=part.device) + 0.5 for side in part.shape[2:])
-    rows, columns = (torch.minimum(place, len(place) - place) for place in places)
+    """Return the weight of each pixel of a window, (H, W); it falls linearly to each border."""
+    centers = (torch.arange(side, device=part.device) + 0.5 for side in part.shape[2:])
+    rows, columns = (torch.minimum(center, len(center) - center) for center in centers)
     return rows[:, None] * columns
 
 
@@ -46,12 +51,13 @@ class Fuser(TransFuser6, BaseModel):
     """Stage 1, the warm start: TransFuser6 learns the average of its inputs.
 
     Args:
-        data_preprocessor: mmseg's, which makes a batch of (4, H, W) arrays.
+        data_preprocessor: Config of mmseg's SegDataPreProcessor, which batches (4, H, W) arrays.
         authors_quirks: See `FuserSegmenter`.
     """
 
     def __init__(self, data_preprocessor: dict, authors_quirks: bool = False) -> None:
         super().__init__()
+        use_fast_form(self)
         self.data_preprocessor = MODELS.build(data_preprocessor)
         self.authors_quirks = authors_quirks
 
@@ -63,7 +69,7 @@ class Fuser(TransFuser6, BaseModel):
         Args:
             inputs: R, G, B and infrared, (B, 4, H, W), 0-255.
             data_samples: Not used.
-            mode: `loss`, or anything else.
+            mode: `loss` returns the loss, any other mode the fused luma.
         """
         vis, ir = split_pair(inputs)
         y = luma(vis.flip(1) if self.authors_quirks else vis)
@@ -75,19 +81,19 @@ class Fuser(TransFuser6, BaseModel):
 
 @MODELS.register_module()
 class FuserSegmenter(EncoderDecoder):
-    """Stage 2: the segmenter sees what the fuser made, and both learn from its loss.
+    """Stage 2: the segmenter sees the fused image, and both networks learn from its loss.
 
     Args:
-        fusion: What the segmenter sees: the `network`'s result, or to compare with the `visible`
-            image, the `infrared` one as luma with visible chroma, or the `average` likewise.
+        fusion: The luma that the segmenter sees, with the visible chroma: the result of the
+            `network`, or for comparison one of `PLAIN_FUSIONS`.
         lam: Weight of the correlation loss.
-        normalize: Give the segmenter ImageNet-normalised values; the official code leaves them in
+        normalize: Give the segmenter ImageNet-normalized values; the official code leaves them in
             [0, 1].
-        authors_quirks: Treat B, G, R as R, G, B all through, as the official code does.
-        freeze_fuser: Train the segmenter alone.
+        authors_quirks: Treat B, G, R as R, G, B everywhere, as the official code does.
+        freeze_fuser: Train only the segmenter.
         pretrained_fuser: Weights to start from, see `load_fuser`; None for random ones.
         pretrained_segmenter: Weights to start from, see `load_segmenter`; None for random ones.
-        **settings: Of mmseg's EncoderDecoder.
+        **settings: Arguments of mmseg's EncoderDecoder.
     """
 
     def __init__(
@@ -113,10 +119,11 @@ class FuserSegmenter(EncoderDecoder):
         self.pretrained_segmenter = pretrained_segmenter
         if fusion == "network":
             self.fuser = TransFuser6()
+            use_fast_form(self.fuser)
             self.fuser.requires_grad_(not freeze_fuser)
 
     def init_weights(self) -> None:
-        """Draw weights, then take those that are given."""
+        """Draw random weights, then load the pretrained ones."""
         super().init_weights()
         if self.pretrained_segmenter:
             load_segmenter(self, Path(self.pretrained_segmenter))
@@ -131,14 +138,15 @@ class FuserSegmenter(EncoderDecoder):
         return self
 
     def fuse(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the fused image, its luma, and what was fused.
+        """Return the fused image, its luma, and the two planes that were fused.
 
         Args:
             inputs: R, G, B and infrared, (B, 4, H, W), 0-255.
 
         Returns:
-            R, G, B (B, G, R with the authors' quirks), not clipped, as in the official code; luma,
-            visible luma and infrared in [0, 1].
+            The fused image, (B, 3, H, W), R, G, B (B, G, R with the authors' quirks), not clipped,
+            as in the official code; its luma, the visible luma and infrared, (B, 1, H, W) each,
+            in [0, 1].
         """
         vis, ir = split_pair(inputs)
         if self.authors_quirks:
@@ -148,11 +156,11 @@ class FuserSegmenter(EncoderDecoder):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.freeze_fuser):
                 fused = self.fuser(y, ir).float()
         else:
-            fused = {"visible": y, "infrared": ir, "average": (y + ir) / 2}[self.fusion]
+            fused = PLAIN_FUSIONS[self.fusion](y, ir)
         return recolor(fused, [vis]), fused, y, ir
 
     def extract_feat(self, inputs: Tensor) -> list[Tensor]:
-        """Return the backbone's features of fused images, (B, 3, H, W), 1 for white."""
+        """Return the backbone's features of fused images, (B, 3, H, W), where 1 is white."""
         if self.normalize:
             mean, std = (inputs.new_tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
             inputs = (inputs - mean) / std
@@ -167,22 +175,22 @@ class FuserSegmenter(EncoderDecoder):
         return losses
 
     def predict(self, inputs: Tensor, data_samples: list | None = None) -> list:
-        """Return samples with `pred_sem_seg`, and `fused`: (3, H, W), R, G, B, clipped to [0, 1].
+        """Return samples with `pred_sem_seg` and `fused`, (3, H, W), R, G, B, clipped to [0, 1].
 
-        A pair is fused whole; windows slide over the result.
+        The pair is fused as a whole; the segmenter's windows slide over the fused image.
         """
         image = self.fuse(inputs)[0]
         samples = super().predict(image, data_samples)
         for sample, fused in zip(samples, image.clamp(0, 1), strict=True):
-            colours = fused.flip(0) if self.authors_quirks else fused
-            sample.set_data({"fused": PixelData(data=colours)})
+            rgb = fused.flip(0) if self.authors_quirks else fused
+            sample.set_data({"fused": PixelData(data=rgb)})
         return samples
 
     def slide_inference(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
-        """Return the scores of classes, (B, classes, H, W), the mean of windows that overlap.
+        """Return class scores, (B, classes, H, W): the weighted mean of overlapping windows.
 
-        Departure: a window counts most at its center and fades towards its borders. With equal
-        weights, as in the official code, labels change where a window ends.
+        Departure: the weight of a window is largest at its center and falls towards its borders.
+        With equal weights, as in the official code, labels change where a window ends.
 
         Args:
             inputs: Fused images, (B, 3, H, W).

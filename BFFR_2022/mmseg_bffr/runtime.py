@@ -1,4 +1,4 @@
-"""What runs need beyond mmengine: bfloat16 on any device, seeds, checkpoints and drawing."""
+"""What runs need beyond mmengine: errors, bfloat16 on any device, seeds, checkpoints, drawing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,52 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS, OPTIM_WRAPPERS
 from torch import nn
 
+from utils.common.checkpoint import UNREADABLE
+from utils.util_resume import check_weights, read_own_checkpoint
+from utils.utils import InputError
+
+
+class CheckedRunner(Runner):
+    """mmengine's Runner; what the user gave wrongly ends in an `InputError`."""
+
+    def train(self) -> nn.Module:
+        """Train, and return the network."""
+        with first_cause():
+            return super().train()
+
+    def test(self) -> dict:
+        """Test, and return the scores."""
+        with first_cause():
+            return super().test()
+
+    def resume(self, filename: str, *arguments: Any, **options: Any) -> None:
+        """Go on with a checkpoint.
+
+        Raises:
+            InputError: it is damaged, of another network, or not one of this repository's runs.
+        """
+        path = Path(filename)
+        model: Any = getattr(self.model, "module", self.model)
+        check_weights(read_own_checkpoint(path)["state_dict"], model.state_dict(), path)
+        try:
+            super().resume(filename, *arguments, **options)
+        except UNREADABLE as error:
+            raise InputError(f"{path} cannot be resumed, it is damaged: {error}") from error
+
+
+@contextmanager
+def first_cause() -> Iterator[None]:
+    """Raise an `InputError` of a loading process without that process's traceback."""
+    try:
+        yield
+    except InputError as error:
+        last = str(error).strip().splitlines()[-1]
+        raise InputError(last.partition("InputError: ")[2] or last) from error
+
 
 @OPTIM_WRAPPERS.register_module()
 class Bf16OptimWrapper(OptimWrapper):
-    """Compute in bfloat16 where autocast may; mmengine's AmpOptimWrapper refuses to on CPUs."""
+    """Compute under bfloat16 autocast on any device; AmpOptimWrapper refuses CPUs."""
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -29,16 +71,16 @@ class Bf16OptimWrapper(OptimWrapper):
 
 @HOOKS.register_module()
 class SeedEachIteration(Hook):
-    """Seed torch by (seed, iteration, process), so that a resumed run drops out the same units."""
+    """Seed torch by (seed, iteration, process): a resumed run then drops out the same units."""
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
-        """Seed what the iteration draws."""
+        """Seed the iteration."""
         torch.manual_seed(((runner.seed or 0) * 2**32 + batch_idx) * 2**10 + get_rank())
 
 
 @HOOKS.register_module()
 class ChannelsLast(Hook):
-    """Keep weights, and so feature maps, in the order that convolutions are fastest in."""
+    """Keep weights in channels-last order; feature maps follow, and convolutions are faster."""
 
     def before_train(self, runner: Runner) -> None:
         """Convert the network."""
@@ -47,15 +89,15 @@ class ChannelsLast(Hook):
 
 @HOOKS.register_module()
 class PlainCheckpoint(Hook):
-    """Leave the console's averages out of checkpoints: all else is tensors and plain types.
+    """Store only tensors and plain types in checkpoints, without the console's averages.
 
-    So `utils.common.checkpoint.load_checkpoint` reads them, without running code from a file.
+    So `utils.common.checkpoint.load_checkpoint` can read them without running code from a file.
     """
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Change what will be saved."""
-        said = checkpoint["message_hub"]["runtime_info"].items()
-        numbers = {k: v.item() if isinstance(v, np.generic) else v for k, v in said}
+        found = checkpoint["message_hub"]["runtime_info"].items()
+        numbers = {k: v.item() if isinstance(v, np.generic) else v for k, v in found}
         plain = {k: v for k, v in numbers.items() if isinstance(v, bool | int | float | str)}
         checkpoint["message_hub"] = {
             "log_scalars": {},
@@ -65,10 +107,11 @@ class PlainCheckpoint(Hook):
 
 
 class DrawSegmentations(Hook):
-    """Hand on what a test finds, over the fused images.
+    """Write the segmentation of each test image.
 
     Args:
-        write: Takes a stem, an image, (H, W, 3), R, G, B in [0, 1], and class ids, (H, W), uint8.
+        write: Called with the stem of the file, the fused image, (H, W, 3), R, G, B in [0, 1],
+            and the class ids, (H, W), uint8.
     """
 
     def __init__(self, write: Callable[[str, np.ndarray, np.ndarray], None]) -> None:

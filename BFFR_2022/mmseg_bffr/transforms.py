@@ -1,6 +1,6 @@
 """Transforms of pairs; an image is (H, W, 4), uint8: R, G, B and infrared.
 
-mmsegmentation's own transforms resize, crop and flip all four channels alike.
+mmsegmentation's own transforms resize, crop and flip the four channels together.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from utils.util_dataset import read_label, read_pair
 
 
 @TRANSFORMS.register_module()
-class LoadLabelledPair(BaseTransform):
+class LoadLabeledPair(BaseTransform):
     """Read the pair and the label of an `MFNet` scene."""
 
     def transform(self, results: dict) -> dict:
-        """Put `img` and `gt_seg_map` beside what the dataset said.
+        """Add `img` and `gt_seg_map` to the dataset's entries.
 
         Raises:
             InputError: see `read_pair` and `read_label`.
@@ -33,10 +33,10 @@ class LoadLabelledPair(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PairPhotoMetricDistortion(PhotoMetricDistortion):
-    """Distort the visible image in brightness, contrast, saturation and hue, infrared in two."""
+    """Distort brightness and contrast of both images, saturation and hue of the visible one."""
 
     def transform(self, results: dict) -> dict:
-        """Change `img`, each modality by draws of its own."""
+        """Change `img`, with separate random draws for the two modalities."""
         image = results["img"]
         bgr = np.ascontiguousarray(image[..., 2::-1])
         visible = super().transform({"img": bgr})["img"][..., ::-1]

@@ -2,30 +2,27 @@
 
 Wu, Liu, Liu, Fan and Liu, "Breaking Free from Fusion Rule: A Fully Semantic-driven Infrared and
 Visible Image Fusion", IEEE Signal Processing Letters 30, 2023, https://arxiv.org/abs/2211.12286.
-Official code: wyh1210/BFFR, whose names of layers are kept.
+Official code: https://github.com/wyh1210/BFFR, whose names of layers are kept.
 
-Departures: the batch norms that the official code declares and never uses are left out. Attention
-over tokens is computed from their Gram matrix, which is the same function.
+Departure: the batch norms that the official code declares and never calls are left out.
+
+This file has the network's plain form. `utils/util_fast.py` switches a network to a faster form
+of the same function.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from utils.common.upsample import doubled_conv
-
 WIDTHS = (32, 64, 96, 128)  # channels of the four scales
-HEADS = (4, 8, 8, 16)  # of attention at each of them
-STEM_WIDTH = 16
-GRAM_TOKENS = 2**16  # summed at once in float64, of which a copy of all would be twice their size
-Grams = list[tuple[Tensor, Tensor]]  # of each scale: visible and infrared, (B, C, C)
+HEADS = (4, 8, 8, 16)  # attention heads of the four scales
+STEM_WIDTH = 16  # channels of the first convolution
 
 
 class ConvLayer(nn.Module):
-    """A convolution with reflect padding, nothing after it."""
+    """A convolution with reflect padding and no activation."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int) -> None:
         super().__init__()
@@ -34,7 +31,7 @@ class ConvLayer(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, out, H, W) of (B, in, H, W)."""
+        """Return (B, out, H, W) for `x` of (B, in, H, W)."""
         return self.conv2d(x)
 
 
@@ -46,12 +43,12 @@ class DenseConv(nn.Module):
         self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, out, H, W) of (B, in, H, W)."""
+        """Return (B, out, H, W) for `x` of (B, in, H, W)."""
         return F.leaky_relu(self.conv(x), 0.2, inplace=True)
 
 
 class DenseBlock(nn.Module):
-    """Two densely connected 3x3 convolutions, then 1x1 over all there is."""
+    """Two densely connected 3x3 convolutions, then a 1x1 convolution of all their maps."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -60,7 +57,7 @@ class DenseBlock(nn.Module):
         self.conv_down = nn.Conv2d(3 * in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, out, H, W) of (B, in, H, W)."""
+        """Return (B, out, H, W) for `x` of (B, in, H, W)."""
         x1 = self.conv1(x)
         x2 = self.conv2(torch.cat([x, x1], dim=1))
         return F.leaky_relu(self.conv_down(torch.cat([x, x1, x2], dim=1)), 0.1, inplace=True)
@@ -75,68 +72,39 @@ class ConvNormReLU(nn.Module):
         self.batch_norm: nn.Module = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, H, W) of the same."""
+        """Return (B, C, H, W) for `x` of the same shape."""
         return F.relu(self.batch_norm(self.conv2d(x)), inplace=True)
 
 
 class SelfAttention(nn.Module):
-    """Attention between the channels of one source, whose tokens are the pixels.
-
-    With tokens t, (HW, C), and per head q, k, v = t Wq, t Wk, t Wv, the context softmax(q'k) is
-    a matrix of channels by channels, and v times it the result. Both need t only through t't and
-    t times a C x C matrix, so that neither q, k nor v is ever made.
-    """
+    """Attention between the channels of one source; the pixels are its tokens."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.conv_pre = nn.Sequential(ConvNormReLU(channels), ConvNormReLU(channels))
-        self.wq1, self.wk1, self.wv1 = (nn.Linear(channels, channels, bias=False) for _ in "qkv")
+        self.wq1 = nn.Linear(channels, channels, bias=False)
+        self.wk1 = nn.Linear(channels, channels, bias=False)
+        self.wv1 = nn.Linear(channels, channels, bias=False)
         self.end_proj1 = nn.Linear(channels, channels)
         self.norm1 = nn.LayerNorm(channels)
         self.ffn = nn.Sequential(ConvNormReLU(channels), ConvNormReLU(channels))
 
-    def forward(self, x: Tensor, gram: Tensor | None = None) -> Tensor:
-        """Return attended features, (B, C, H, W) of the same.
+    def forward(self, x: Tensor) -> Tensor:
+        """Return attended features, (B, C, H, W), for `x` of the same shape."""
+        tokens = self.conv_pre(x).flatten(2).mT  # (B, HW, C)
+        q = self.split_heads(self.wq1(tokens))  # (B, heads, HW, C / heads)
+        k = self.split_heads(self.wk1(tokens))  # (B, heads, HW, C / heads)
+        v = self.split_heads(self.wv1(tokens))  # (B, heads, HW, C / heads)
+        scores = q.mT @ k * q.shape[3] ** -0.5  # (B, heads, C / heads, C / heads)
+        attended = v @ scores.softmax(dim=2)  # (B, heads, HW, C / heads)
+        attended = self.end_proj1(attended.transpose(1, 2).flatten(2))  # (B, HW, C)
+        attended = self.norm1(attended).mT.unflatten(2, x.shape[2:])  # (B, C, H, W)
+        return x + x * self.ffn(attended)  # (B, C, H, W)
 
-        Args:
-            x: Features of a source.
-            gram: From `gram` of the whole image, where `x` is a tile of it.
-        """
-        attended = self.attend(self.tokens(x), gram)  # (B, HW, C)
-        return x + x * self.ffn(attended.mT.unflatten(2, x.shape[2:]))
-
-    def attend(self, tokens: Tensor, gram: Tensor | None) -> Tensor:
-        """Return attended, projected and normalized tokens, (B, HW, C) of the same."""
-        with torch.autocast(tokens.device.type, enabled=False):  # sums over all are too coarse
-            mixer = self.mixer(self.gram(tokens) if gram is None else gram)
-        return self.norm1(tokens @ mixer.to(tokens) + self.end_proj1.bias)
-
-    def tokens(self, x: Tensor, keep: tuple[slice, slice] = (slice(None), slice(None))) -> Tensor:
-        """Return t, (B, HW, C), of features (B, C, H, W), or of some of their rows and columns."""
-        return self.conv_pre(x)[..., keep[0], keep[1]].flatten(2).mT
-
-    def gram(self, tokens: Tensor) -> Tensor:
-        """Return t't, (B, C, C), a sum over tokens; in evaluation mode float64 where there is.
-
-        Scores are large, so that rounding of the sums would show.
-        """
-        if self.training or tokens.device.type == "mps":
-            tokens = tokens.float()
-            return tokens.mT @ tokens
-        parts = (part.double() for part in tokens.split(GRAM_TOKENS, dim=1))
-        return torch.stack([part.mT @ part for part in parts]).sum(dim=0)
-
-    def mixer(self, gram: Tensor) -> Tensor:
-        """Return the C x C matrices that take tokens to attended, projected ones, (B, C, C)."""
-        wq, wk, wv = (
-            layer.weight.unflatten(0, (self.heads, -1)).to(gram)  # (heads, C / heads, C)
-            for layer in (self.wq1, self.wk1, self.wv1)
-        )
-        scores = wq @ gram[:, None] @ wk.mT  # q'k: (B, heads, C / heads, C / heads)
-        context = (scores * wq.shape[1] ** -0.5).softmax(dim=-2)
-        values = (wv.mT @ context).movedim(1, 2).flatten(2)  # (B, C, C)
-        return values @ self.end_proj1.weight.mT.to(gram)
+    def split_heads(self, tokens: Tensor) -> Tensor:
+        """Return (B, heads, HW, C / heads) for tokens of (B, HW, C)."""
+        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
 
 class FusionBlock(nn.Module):
@@ -144,27 +112,42 @@ class FusionBlock(nn.Module):
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.attn1 = SelfAttention(channels, heads)  # of the infrared image
-        self.attn2 = SelfAttention(channels, heads)  # of the visible one
+        self.attn1 = SelfAttention(channels, heads)  # for the infrared image
+        self.attn2 = SelfAttention(channels, heads)  # for the visible image
 
-    def forward(
-        self, vis: Tensor, ir: Tensor, gram_vis: Tensor | None = None, gram_ir: Tensor | None = None
-    ) -> Tensor:
-        """Return fused features, (B, C, H, W), of both sources' of that size.
+    def forward(self, vis: Tensor, ir: Tensor) -> Tensor:
+        """Return the fused features of a scale, (B, C, H, W).
 
         Args:
-            vis: Features of the visible image.
-            ir: Features of the infrared image.
-            gram_vis: See `SelfAttention.forward`.
-            gram_ir: See `SelfAttention.forward`.
+            vis: Features of the visible image, (B, C, H, W).
+            ir: Features of the infrared image, (B, C, H, W).
         """
-        return (self.attn1(ir, gram_ir) + self.attn2(vis, gram_vis)) / 2
+        return (self.attn1(ir) + self.attn2(vis)) / 2
 
-    def grams(self, vis: Tensor, ir: Tensor, keep: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
-        """Return both sources' Gram matrices, of the rows and columns to keep."""
-        sides = ((self.attn2, vis), (self.attn1, ir))
-        of_vis, of_ir = (attention.gram(attention.tokens(x, keep)) for attention, x in sides)
-        return of_vis, of_ir
+
+class Join(nn.Module):
+    """A node of the nest decoder: 3x3 convolution and LeakyReLU of slope 0.01."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv2d = nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, *row: Tensor, below: Tensor) -> Tensor:
+        """Return the map of a node, (B, out, H, W).
+
+        Args:
+            row: Maps of the node's own scale, (B, C, H, W) each.
+            below: Map of the next coarser scale, (B, D, H // 2, W // 2).
+        """
+        joined = torch.cat([*row, upsample(below, row[0])], dim=1)  # (B, in, H, W)
+        return F.leaky_relu(self.conv2d(joined), 0.01)
+
+
+def upsample(x: Tensor, like: Tensor) -> Tensor:
+    """Return `x` doubled by nearest neighbor; odd sizes of `like` are reached by reflection."""
+    up = F.interpolate(x, scale_factor=2, mode="nearest")
+    below, right = (like.shape[n] - up.shape[n] for n in (2, 3))  # 0 or 1
+    return F.pad(up, (0, right, 0, below), mode="reflect")
 
 
 class TransFuser6(nn.Module):
@@ -174,96 +157,79 @@ class TransFuser6(nn.Module):
     """
 
     stride = 8  # pixels: of the coarsest scale
-    min_side = 16  # pixels: reflection needs two values at the coarsest scale
-    receptive_radius = 80  # pixels, but for the Gram matrices, which see everything
+    min_side = 16  # pixels: reflect padding needs two values at the coarsest scale
+    receptive_radius = 80  # pixels, apart from attention, which sums over all pixels
 
     def __init__(self) -> None:
         super().__init__()
-        for source in ("vi", "ir"):
-            self.add_module(f"conv1_{source}", ConvLayer(1, STEM_WIDTH, 1))
-            for scale, widths in enumerate(pairwise((STEM_WIDTH, *WIDTHS)), start=1):
-                self.add_module(f"DB{scale}_{source}", DenseBlock(*widths))
-        self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4 = (
-            FusionBlock(width, heads) for width, heads in zip(WIDTHS, HEADS, strict=True)
-        )
         w1, w2, w3, w4 = WIDTHS
-        self.DB1_1 = ConvLayer(w1 + w2, w1, 3)
-        self.DB2_1 = ConvLayer(w2 + w3, w2, 3)
-        self.DB3_1 = ConvLayer(w3 + w4, w3, 3)
-        self.DB1_2 = ConvLayer(2 * w1 + w2, w1, 3)
-        self.DB2_2 = ConvLayer(2 * w2 + w3, w2, 3)
-        self.DB1_3 = ConvLayer(3 * w1 + w2, w1, 3)
+        self.conv1_vi = ConvLayer(1, STEM_WIDTH, 1)
+        self.DB1_vi = DenseBlock(STEM_WIDTH, w1)
+        self.DB2_vi = DenseBlock(w1, w2)
+        self.DB3_vi = DenseBlock(w2, w3)
+        self.DB4_vi = DenseBlock(w3, w4)
+        self.conv1_ir = ConvLayer(1, STEM_WIDTH, 1)
+        self.DB1_ir = DenseBlock(STEM_WIDTH, w1)
+        self.DB2_ir = DenseBlock(w1, w2)
+        self.DB3_ir = DenseBlock(w2, w3)
+        self.DB4_ir = DenseBlock(w3, w4)
+        self.fusion_block1 = FusionBlock(w1, HEADS[0])
+        self.fusion_block2 = FusionBlock(w2, HEADS[1])
+        self.fusion_block3 = FusionBlock(w3, HEADS[2])
+        self.fusion_block4 = FusionBlock(w4, HEADS[3])
+        self.DB1_1 = Join(w1 + w2, w1)
+        self.DB2_1 = Join(w2 + w3, w2)
+        self.DB3_1 = Join(w3 + w4, w3)
+        self.DB1_2 = Join(2 * w1 + w2, w1)
+        self.DB2_2 = Join(2 * w2 + w3, w2)
+        self.DB1_3 = Join(3 * w1 + w2, w1)
         self.conv_out = ConvLayer(w1, 1, 1)
 
-    def forward(self, vis: Tensor, ir: Tensor, grams: Grams | None = None) -> Tensor:
+    def forward(self, vis: Tensor, ir: Tensor) -> Tensor:
         """Return the fused luma in [0, 1], (B, 1, H, W).
 
         Args:
-            vis: Luma of the visible image, (B, 1, H, W), in [0, 1]; H and W of at least 16.
-            ir: The infrared image, likewise.
-            grams: From `grams` of the whole images, where these are tiles.
+            vis: Luma of the visible image, (B, 1, H, W), in [0, 1]; H and W are at least 16.
+            ir: The infrared image, (B, 1, H, W), in [0, 1].
         """
-        scales = zip(self.encode(vis, "vi"), self.encode(ir, "ir"), strict=True)
-        known: Sequence[Sequence[Tensor | None]] = grams or [(None, None)] * len(WIDTHS)
-        steps = zip(self.fusion_blocks, scales, known, strict=True)
-        return self.decode([block(*pair, *gram) for block, pair, gram in steps])
+        features = self.encode(vis, ir)
+        f1 = self.fusion_block1(*next(features))  # (B, 32, H, W)
+        f2 = self.fusion_block2(*next(features))  # (B, 64, H/2, W/2)
+        f3 = self.fusion_block3(*next(features))  # (B, 96, H/4, W/4)
+        f4 = self.fusion_block4(*next(features))  # (B, 128, H/8, W/8)
+        return self.decode(f1, f2, f3, f4)
 
-    @property
-    def fusion_blocks(self) -> list[FusionBlock]:
-        """The fusion blocks of the four scales, the finest first."""
-        return [self.fusion_block1, self.fusion_block2, self.fusion_block3, self.fusion_block4]
+    def encode(self, vis: Tensor, ir: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the features of both sources, visible first, from the finest scale on.
 
-    def grams(self, vis: Tensor, ir: Tensor, keep: tuple[slice, slice]) -> Grams:
-        """Return what attention sums over pixels, of a part of an image.
+        A scale is computed when it is asked for, so that memory need not hold all of them.
 
         Args:
             vis: See `forward`.
             ir: See `forward`.
-            keep: Rows and columns of the part, multiples of `stride` where they are not the
-                image's end.
         """
-        found = []
-        scales = zip(self.encode(vis, "vi"), self.encode(ir, "ir"), strict=True)
-        for level, (block, pair) in enumerate(zip(self.fusion_blocks, scales, strict=True)):
-            rows, columns = (slice(s.start >> level, s.stop >> level) for s in keep)
-            found.append(block.grams(*pair, (rows, columns)))
-        return found
+        v, i = self.DB1_vi(self.conv1_vi(vis)), self.DB1_ir(self.conv1_ir(ir))
+        yield v, i  # (B, 32, H, W)
+        v, i = self.DB2_vi(F.max_pool2d(v, 2)), self.DB2_ir(F.max_pool2d(i, 2))
+        yield v, i  # (B, 64, H/2, W/2)
+        v, i = self.DB3_vi(F.max_pool2d(v, 2)), self.DB3_ir(F.max_pool2d(i, 2))
+        yield v, i  # (B, 96, H/4, W/4)
+        v, i = self.DB4_vi(F.max_pool2d(v, 2)), self.DB4_ir(F.max_pool2d(i, 2))
+        yield v, i  # (B, 128, H/8, W/8)
 
-    def encode(self, image: Tensor, source: str) -> Iterator[Tensor]:
-        """Yield features at four scales, (B, 32, H, W) to (B, 128, H/8, W/8).
-
-        One scale is made when it is asked for, so that not all need be held at once.
+    def decode(self, f1: Tensor, f2: Tensor, f3: Tensor, f4: Tensor) -> Tensor:
+        """Return the fused luma in [0, 1], (B, 1, H, W).
 
         Args:
-            image: (B, 1, H, W) in [0, 1].
-            source: `vi` or `ir`, which have an encoder each.
+            f1: Fused features of the finest scale, (B, 32, H, W).
+            f2: Fused features, (B, 64, H/2, W/2).
+            f3: Fused features, (B, 96, H/4, W/4).
+            f4: Fused features of the coarsest scale, (B, 128, H/8, W/8).
         """
-        x = self.get_submodule(f"conv1_{source}")(image)
-        for scale in (1, 2, 3, 4):
-            x = self.get_submodule(f"DB{scale}_{source}")(x)
-            yield x
-            x = F.max_pool2d(x, 2)
-
-    def decode(self, fused: Sequence[Tensor]) -> Tensor:
-        """Return the fused luma in [0, 1], (B, 1, H, W), of fused features at four scales."""
-        f1, f2, f3, f4 = fused
-        x11 = self.join(self.DB1_1, f1, below=f2)
-        x21 = self.join(self.DB2_1, f2, below=f3)
-        x31 = self.join(self.DB3_1, f3, below=f4)
-        x12 = self.join(self.DB1_2, f1, x11, below=x21)
-        x22 = self.join(self.DB2_2, f2, x21, below=x31)
-        x13 = self.join(self.DB1_3, f1, x11, x12, below=x22)
-        return torch.tanh(self.conv_out(x13)) / 2 + 0.5
-
-    def join(self, layer: ConvLayer, *row: Tensor, below: Tensor) -> Tensor:
-        """Return a layer's output for maps of its row and of the scale below, doubled in size.
-
-        The doubled map is never made, see `doubled_conv`.
-        """
-        weight, bias = layer.conv2d.weight, layer.conv2d.bias
-        *own, doubled = weight.split([*(x.shape[1] for x in row), below.shape[1]], dim=1)
-        joined = doubled_conv(below, doubled, row[0].shape[2:])
-        for x, part in zip(row, own, strict=True):  # joined maps would be as large as all of them
-            joined += F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), part, bias)
-            bias = None
-        return F.leaky_relu(joined, 0.01, inplace=True)
+        x11 = self.DB1_1(f1, below=f2)  # (B, 32, H, W)
+        x21 = self.DB2_1(f2, below=f3)  # (B, 64, H/2, W/2)
+        x31 = self.DB3_1(f3, below=f4)  # (B, 96, H/4, W/4)
+        x12 = self.DB1_2(f1, x11, below=x21)  # (B, 32, H, W)
+        x22 = self.DB2_2(f2, x21, below=x31)  # (B, 64, H/2, W/2)
+        x13 = self.DB1_3(f1, x11, x12, below=x22)  # (B, 32, H, W)
+        return torch.tanh(self.conv_out(x13)) / 2 + 0.5  # (B, 1, H, W)

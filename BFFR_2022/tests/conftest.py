@@ -1,33 +1,18 @@
-"""Fixtures: weights of both networks, and `run_fusion.py` called in this process."""
+"""Fixtures: weights of both networks, labeled pairs, and `run_fusion.py` called in this process."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
 
 import run_fusion
 from tests.helpers import REFERENCE
-from tests.method import near_identity, random_segmenter
+from tests.method import near_identity, put_labeled_set, random_segmenter
+from tests.scripts import Outcome, call
 from utils.common.checkpoint import save_weights
-from utils.utils import run_main
-
-
-class Outcome(NamedTuple):
-    """What the script did: its exit status, and what it printed and warned."""
-
-    status: int
-    out: str
-    err: str
-
 
 Call = Callable[..., Outcome]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of tests that kill, launch or install; `-m "not slow"` skips them."""
-    config.addinivalue_line("markers", "slow: starts, kills or installs something as a user does")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +42,12 @@ def segmenter_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def labeled_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three labeled pairs, a and b for training, c for validation; tests do not change them."""
+    return put_labeled_set(tmp_path_factory.mktemp("labeled") / "set")
+
+
 @pytest.fixture
 def reference() -> Path:
     """The authors' weights and outputs; tests that need them are skipped where they are absent."""
@@ -66,21 +57,13 @@ def reference() -> Path:
 
 
 @pytest.fixture
-def fuse(gray_weights: Path, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a caller of `run_fusion.py` with small random weights; tracebacks come through."""
+def fuse(gray_weights: Path) -> Call:
+    """Return a caller of `run_fusion.py` with small random weights."""
 
-    def call(*arguments: object) -> Outcome:
-        words = ["--device", "cpu", "--threads", "1", *map(str, arguments)]
+    def fuse_by(*arguments: object) -> Outcome:
+        words = ["--device", "cpu", *map(str, arguments)]
         if "--weights" not in words:
             words += ["--weights", str(gray_weights)]
-        args = run_fusion.parse_args(words)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            run_main(run_fusion.main, args)
-        out, err = capsys.readouterr()
-        code = stopped.value.code
-        if isinstance(code, int):
-            return Outcome(code, out, err)
-        return Outcome(1, out, f"{err}{code}\n")  # as the interpreter does with words
+        return call(lambda: run_fusion.main(run_fusion.parse_args(words)))
 
-    return call
+    return fuse_by

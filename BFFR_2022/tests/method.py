@@ -1,4 +1,4 @@
-"""What is BFFR's own in the tests: its networks and labelled pairs."""
+"""What is BFFR's own in the tests: its networks and labeled pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +15,9 @@ if TYPE_CHECKING:
 
 NAME = "BFFR"
 FOLDER_NAME = "BFFR_2022"
-BRIEF = (
-    "--stage1_iters",
-    1,
-    "--stage2_iters",
-    1,
-    "--warmup_iters",
-    1,
-    "--crop_size",
-    64,
-    64,
-)  # shortens a training on the demo
+BRIEF = (  # shortens a training on the demo
+    "--stage1_iters", 1, "--stage2_iters", 1, "--warmup_iters", 1, "--crop_size", 64, 64,
+)  # fmt: skip
 
 
 def build(channels: int = 1) -> TransFuser6:
@@ -35,10 +27,10 @@ def build(channels: int = 1) -> TransFuser6:
 
 
 def near_identity(channels: int = 1, noise: float = 0.1) -> TransFuser6:
-    """Return a network whose output grows with the mean of its sources, through all weights.
+    """Return a network whose output grows with the mean of its sources and uses all weights.
 
-    The first channel of every convolution is handed on, and the last tanh bends it. Attention
-    draws at full scale, so that what it sums over pixels matters.
+    Every convolution passes its first channel on. Weights of attention are drawn at full scale,
+    so that its sums over pixels matter.
     """
     model = build(channels)
     generator = torch.Generator().manual_seed(channels)
@@ -47,7 +39,7 @@ def near_identity(channels: int = 1, noise: float = 0.1) -> TransFuser6:
             if value.is_floating_point():
                 _draw(name, value, torch.randn(value.shape, generator=generator), noise)
         model.conv_out.conv2d.weight[0, 0] += 1  # tanh(2 x - 1)
-        model.conv_out.conv2d.bias -= 1
+        model.conv_out.conv2d.bias.sub_(1)
     return model.eval()
 
 
@@ -68,9 +60,9 @@ def random_segmenter(seed: int = 0, classes: int = 9) -> "EncoderDecoder":
     from mmengine.registry import init_default_scope
     from mmseg.registry import MODELS
 
-    from utils.util_train import HERE, STAGE2, load_config
+    from utils.util_mmengine import STAGE2, load_config
 
-    config = load_config(HERE / STAGE2)
+    config = load_config(STAGE2)
     init_default_scope("mmseg")
     config.model.update(fusion="visible", pretrained_fuser=None, pretrained_segmenter=None)
     config.model.decode_head.num_classes = classes
@@ -85,7 +77,7 @@ def random_segmenter(seed: int = 0, classes: int = 9) -> "EncoderDecoder":
     return model.eval()
 
 
-def put_labelled_set(
+def put_labeled_set(
     folder: Path,
     train: tuple[str, ...] = ("a", "b"),
     val: tuple[str, ...] = ("c",),

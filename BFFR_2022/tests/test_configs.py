@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from configs import parse_args
-from utils.util_stages import config_of_stage
-from utils.util_train import HERE, STAGE1, STAGE2, load_config
+from run_train import stage1_config, stage2_config
+from utils.util_mmengine import STAGE1, STAGE2, load_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -99,9 +99,10 @@ CASES = [(stage, key) for stage, values in EXPECTED.items() for key in values]
 @cache
 def loaded(stage: str, by_run_train: bool) -> "Config":
     """Return a stage's config as `tools/` load it, or as `run_train.py` does by default."""
-    if by_run_train:
-        return config_of_stage(stage, parse_args([]), Path("run"))
-    return load_config(HERE / (STAGE1 if stage == "1" else STAGE2))
+    if not by_run_train:
+        return load_config(STAGE1 if stage == "1" else STAGE2)
+    args = parse_args([])
+    return stage1_config(args) if stage == "1" else stage2_config(args, Path("run"))
 
 
 def value_of(config: Any, key: str) -> Any:
@@ -128,7 +129,7 @@ def test_rates_and_decay_that_parameters_get() -> None:
 
     import mmseg_bffr  # noqa: F401 - registers the networks
 
-    config = load_config(HERE / STAGE2)
+    config = load_config(STAGE2)
     init_default_scope("mmseg")
     model = MODELS.build(config.model)
     groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups

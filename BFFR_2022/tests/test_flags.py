@@ -9,7 +9,7 @@ from configs import BACKBONE, DEMO, parse_args
 from utils.util_fusion import TILE
 
 
-def test_defaults_are_the_paper_s() -> None:
+def test_defaults_are_those_of_the_paper() -> None:
     args = parse_args([])
     assert args.crop_size == [240, 320]
     assert (args.stage1_iters, args.stage2_iters) == (20000, 160000)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from utils.util_loss import LEAST_CORRELATION, average_loss, correlation, correlation_loss
+from utils.util_loss import MIN_CORRELATION, average_loss, correlation, correlation_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 both = pytest.mark.parametrize("loss", [average_loss, correlation_loss])
@@ -99,7 +99,7 @@ def test_constant_images_are_finite(constant: str, dtype: torch.dtype) -> None:
     [gradient] = torch.autograd.grad(loss, fused)
     assert gradient.isfinite().all()
     if constant in ("fused", "all"):
-        assert loss.item() == pytest.approx(1 / LEAST_CORRELATION)
+        assert loss.item() == pytest.approx(1 / MIN_CORRELATION)
     else:
         other = sources["ir" if constant == "vis" else "vis"]
         assert loss.item() == pytest.approx(1 / correlation(other, fused).item(), rel=1e-4)
@@ -108,6 +108,6 @@ def test_constant_images_are_finite(constant: str, dtype: torch.dtype) -> None:
 def test_anticorrelated_images_are_bounded() -> None:
     _, vis, _ = images()
     assert correlation(1 - vis, vis).item() == pytest.approx(-1)
-    assert correlation_loss(1 - vis, vis, vis).item() == pytest.approx(1 / LEAST_CORRELATION)
+    assert correlation_loss(1 - vis, vis, vis).item() == pytest.approx(1 / MIN_CORRELATION)
     opposed = correlation_loss(vis, vis, 1 - vis).item()  # the sum is 0
-    assert opposed == pytest.approx(1 / LEAST_CORRELATION)
+    assert opposed == pytest.approx(1 / MIN_CORRELATION)

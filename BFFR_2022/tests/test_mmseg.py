@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 
 import mmseg_bffr  # noqa: F401 - registers what is tested
 from tests.helpers import get
-from tests.method import put_labelled_set
+from tests.method import put_labeled_set
 from utils.common.color import luma
 from utils.util_dataset import CLASSES
 from utils.util_loss import average_loss, correlation_loss
-from utils.util_train import HERE, STAGE1, STAGE2, load_config
+from utils.util_mmengine import STAGE1, STAGE2, load_config
 from utils.utils import InputError
 
 SIZE = (32, 48)
@@ -33,18 +33,18 @@ def _scope() -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    return put_labelled_set(tmp_path / "set")
+    return put_labeled_set(tmp_path / "set")
 
 
 def dataset_of(data: Path, **settings: Any) -> Any:
-    pipeline = load_config(HERE / STAGE2).train_dataloader.dataset.pipeline
+    pipeline = load_config(STAGE2).train_dataloader.dataset.pipeline
     next(step for step in pipeline if step.type == "RandomCrop").crop_size = SIZE
     options = {"split": "train", "pipeline": pipeline, **settings}
     return DATASETS.build({"type": "MFNet", "data_root": str(data), **options})
 
 
 def joint(**settings: Any) -> Any:
-    config = load_config(HERE / STAGE2)
+    config = load_config(STAGE2)
     config.model.update(pretrained_fuser=None, pretrained_segmenter=None, **settings)
     config.model.data_preprocessor.size = SIZE
     return MODELS.build(config.model)
@@ -101,7 +101,7 @@ def test_sampler_takes_each_sample_once_an_epoch_and_skips(data: Path) -> None:
 
 
 def test_dropped_classes_become_background(data: Path) -> None:
-    plain = [{"type": "LoadLabelledPair"}]
+    plain = [{"type": "LoadLabeledPair"}]
     whole, dropped = (
         dataset_of(data, pipeline=plain, drop_class=names) for names in ([], ["person"])
     )
@@ -115,7 +115,7 @@ def test_dropped_classes_become_background(data: Path) -> None:
 
 
 def test_several_sets_are_one(data: Path, tmp_path: Path) -> None:
-    other = put_labelled_set(tmp_path / "other")
+    other = put_labeled_set(tmp_path / "other")
     both = dataset_of(data, data_root=[str(data), str(other)])
     assert len(both) == 2 * len(dataset_of(data))
 
@@ -123,7 +123,7 @@ def test_several_sets_are_one(data: Path, tmp_path: Path) -> None:
 def test_pair_and_label_are_moved_together(data: Path) -> None:
     """Where infrared shows the label, it still does after resizing, cropping and flipping."""
     dataset = dataset_of(data)
-    loaded = dataset_of(data, pipeline=[{"type": "LoadLabelledPair"}])[0]
+    loaded = dataset_of(data, pipeline=[{"type": "LoadLabeledPair"}])[0]
     loaded["gt_seg_map"][:, 20:] = 3
     loaded["gt_seg_map"][:, :20] = 0
     loaded["img"][..., 3] = loaded["gt_seg_map"] * 80
@@ -217,7 +217,7 @@ def test_without_foreground_there_is_no_mean_of_it() -> None:
 
 
 def test_stage_1_minimises_the_distance_to_the_average() -> None:
-    config = load_config(HERE / STAGE1)
+    config = load_config(STAGE1)
     config.model.data_preprocessor.size = SIZE
     model = MODELS.build(config.model)
     data = model.data_preprocessor(batch(), True)
@@ -354,5 +354,5 @@ def test_one_window_is_the_whole_image() -> None:
 
 
 def test_labels_of_a_set_are_what_its_files_hold(data: Path) -> None:
-    sample = dataset_of(data, pipeline=[{"type": "LoadLabelledPair"}])[0]
+    sample = dataset_of(data, pipeline=[{"type": "LoadLabeledPair"}])[0]
     np.testing.assert_array_equal(sample["gt_seg_map"], get(Path(sample["seg_map_path"])))

@@ -1,16 +1,13 @@
-"""The network is the official one: size, shapes, outputs, attention, and how far it sees."""
+"""The network is the official one: parameters, shapes, outputs and attention."""
 
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
-from speed import PlainTransFuser6
 from torch import Tensor
 
-from models.TransFuser6 import HEADS, WIDTHS, ConvLayer, SelfAttention, TransFuser6
+from models.TransFuser6 import HEADS, WIDTHS, ConvLayer, Join, SelfAttention, TransFuser6
 from tests.method import near_identity
-from utils.common.upsample import doubled_conv
 from utils.util_weights import load_model
 
 PARAMETERS, WITH_UNUSED = 3_908_321, 3_909_025
@@ -24,7 +21,7 @@ def pair(count: int, height: int, width: int, dtype: torch.dtype = torch.float32
 def test_parameter_counts() -> None:
     model = TransFuser6()
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS
-    normed = [m for name, m in model.named_modules() if isinstance(m, ConvLayer)]
+    normed = [m for m in model.modules() if isinstance(m, ConvLayer | Join)]
     normed.remove(model.conv_out)  # weight and bias for every channel of the others
     assert PARAMETERS + sum(2 * m.conv2d.out_channels for m in normed) == WITH_UNUSED
 
@@ -55,9 +52,10 @@ def test_official_outputs_are_reproduced(tmp_path: Path, reference: Path) -> Non
 def test_shape_and_range_at_any_size(size: tuple[int, int]) -> None:
     model = near_identity(noise=1)
     vis, ir = pair(2, *size)
-    scales = model.encode(vis, "vi")
     expected = [(2, width, size[0] >> n, size[1] >> n) for n, width in enumerate(WIDTHS)]
-    assert [tuple(scale.shape) for scale in scales] == expected
+    for source in (0, 1):
+        features = model.encode(vis, ir)
+        assert [tuple(scale[source].shape) for scale in features] == expected
     fused = model(vis, ir)
     assert fused.shape == (2, 1, *size)
     assert 0 <= fused.min() < fused.max() <= 1
@@ -103,71 +101,10 @@ def written_out(block: SelfAttention, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("scale", range(4))
-def test_attention_by_gram_matrix_is_attention(scale: int) -> None:
-    block = near_identity().double().fusion_blocks[scale].attn1
-    assert block.heads == HEADS[scale]
+def test_attention_is_that_of_each_head(scale: int) -> None:
+    model = near_identity().double()
+    block = [model.fusion_block1, model.fusion_block2, model.fusion_block3, model.fusion_block4]
+    attention = block[scale].attn1
+    assert attention.heads == HEADS[scale]
     x = torch.rand(2, WIDTHS[scale], 7, 9, dtype=torch.float64)
-    expected = written_out(block, x)
-    torch.testing.assert_close(block(x), expected, atol=1e-9, rtol=0)
-    gram = block.gram(block.tokens(x))
-    torch.testing.assert_close(block(x, gram), expected, atol=1e-9, rtol=0)
-    assert (block(x, gram / 2) - expected).abs().max() > 1e-4  # it does attend
-
-
-@torch.no_grad()
-def test_gram_matrices_of_parts_sum_up() -> None:
-    model = near_identity()
-    vis, ir = pair(1, 27, 40)
-    whole = model.grams(vis, ir, (slice(0, 27), slice(0, 40)))
-    parts = [
-        model.grams(vis, ir, (rows, columns))
-        for rows in (slice(0, 16), slice(16, 27))
-        for columns in (slice(0, 8), slice(8, 40))
-    ]
-    for level, expected in enumerate(whole):
-        for side in (0, 1):
-            found = sum(part[level][side] for part in parts)
-            assert found.dtype == torch.float64  # large scores would show the order of a sum
-            torch.testing.assert_close(found, expected[side], rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(model(vis, ir, whole), model(vis, ir), atol=1e-6, rtol=0)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("size", [(4, 6), (5, 7), (8, 9), (11, 10), (2, 3)])
-def test_doubled_conv_equals_doubling_and_convolving(size: tuple[int, int]) -> None:
-    x = torch.rand(2, 3, size[0] // 2, size[1] // 2, dtype=torch.float64)
-    weight = torch.randn(5, 3, 3, 3, dtype=torch.float64)
-    doubled = F.interpolate(x, scale_factor=2, mode="nearest")
-    doubled = F.pad(doubled, (0, size[1] % 2, 0, size[0] % 2), mode="reflect")
-    assert doubled.shape[2:] == size
-    expected = F.conv2d(F.pad(doubled, (1, 1, 1, 1), mode="reflect"), weight)
-    torch.testing.assert_close(doubled_conv(x, weight, size), expected)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("size", [(16, 24), (23, 31)])
-def test_network_equals_the_one_that_is_drawn(size: tuple[int, int]) -> None:
-    model, plain = near_identity(noise=0.5), PlainTransFuser6().eval()
-    plain.load_state_dict(model.state_dict())
-    sources = pair(2, *size)
-    torch.testing.assert_close(model(*sources), plain(*sources), atol=1e-5, rtol=0)
-
-
-def test_receptive_radius_is_what_a_pixel_sees() -> None:
-    model = TransFuser6().double().eval().requires_grad_(False)
-    for value in model.parameters():
-        value.abs_()  # nothing cancels
-        if value.ndim == 4:
-            value /= value.sum(dim=(1, 2, 3), keepdim=True)  # nor does the last tanh saturate
-    vis, ir = pair(1, 16, 168, torch.float64)
-    grams = model.grams(vis, ir, (slice(0, 16), slice(0, 168)))
-    sources = (vis.requires_grad_(), ir.requires_grad_())
-    fused = model(*sources, grams)
-    reach = []
-    for column in range(80, 88):  # every place in a square of the coarsest scale
-        seen = torch.autograd.grad(fused[0, 0, 8, column], sources, retain_graph=True)
-        for gradient in seen:
-            columns = gradient.abs().sum(dim=(0, 1, 2)).nonzero()
-            reach += [column - int(columns.min()), int(columns.max()) - column]
-    assert max(reach) <= TransFuser6.receptive_radius
-    assert max(reach) == 76  # so the radius is the least that is a multiple of the stride
+    torch.testing.assert_close(attention(x), written_out(attention, x), atol=1e-9, rtol=0)

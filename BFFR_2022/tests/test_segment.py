@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair
 from tests.method import random_segmenter
-from utils import util_train
+from utils import util_mmengine
 from utils.common.checkpoint import save_weights
 from utils.util_dataset import CLASSES, PALETTE
 from utils.util_segment import (
     SegmentationWriter,
     Segmenter,
-    colour_map,
+    color_map,
     overlay,
     segmentation_paths,
 )
@@ -31,11 +31,11 @@ def segmenter(segmenter_weights: Path) -> Segmenter:
     return Segmenter(segmenter_weights, device="cpu")
 
 
-def test_colour_map() -> None:
+def test_color_map() -> None:
     labels = np.array([[0, 1, 2], [8, 1, 0]], np.uint8)
-    colours = colour_map(labels)
-    assert colours.dtype == np.uint8
-    assert colours.tolist() == [
+    colors = color_map(labels)
+    assert colors.dtype == np.uint8
+    assert colors.tolist() == [
         [[0, 0, 0], [64, 0, 128], [64, 64, 0]],
         [[192, 64, 0], [64, 0, 128], [0, 0, 0]],
     ]
@@ -52,7 +52,7 @@ def test_overlay_leaves_the_background() -> None:
     ("value", "dtype"), [(40, np.uint8), (40 * 257, np.uint16), (40 / 255, np.float32)]
 )
 def test_overlay_on_images_of_any_type(value: float, dtype: type) -> None:
-    gray = np.full((1, 2), value, dtype)
+    gray: np.ndarray = np.full((1, 2), value, dtype)
     shown = overlay(gray, np.array([[0, 8]], np.uint8))
     assert shown.dtype == np.uint8
     assert shown.tolist() == [[[40, 40, 40], [116, 52, 20]]]
@@ -76,7 +76,7 @@ def test_writer_draws_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[s
     images = {"b": picture(0, 4, 5), "a": picture(1, 4, 5, channels=1)}
     for (stem, image), labels in zip(images.items(), (first, second), strict=True):
         writer.write(stem, image, labels)
-        np.testing.assert_array_equal(get(folder / f"{stem}_labels.png"), colour_map(labels))
+        np.testing.assert_array_equal(get(folder / f"{stem}_labels.png"), color_map(labels))
         np.testing.assert_array_equal(get(folder / f"{stem}_overlay.png"), overlay(image, labels))
     writer.close()
     assert set(folder.iterdir()) == {*segmentation_paths(folder, "ab"), folder / "classes.csv"}
@@ -174,7 +174,7 @@ def test_fused_and_segmented_by_one_command(
     folder = output.parent / "segmentation"
     assert f"Segmentations: {folder}" in outcome.out
     labels = segmenter.segment(get(output))
-    np.testing.assert_array_equal(get(folder / "a_labels.png"), colour_map(labels))
+    np.testing.assert_array_equal(get(folder / "a_labels.png"), color_map(labels))
     np.testing.assert_array_equal(get(folder / "a_overlay.png"), overlay(get(output), labels))
     with (folder / "classes.csv").open(newline="", encoding="utf-8") as file:
         assert sum(int(row["pixels"]) for row in csv.DictReader(file)) == labels.size
@@ -205,12 +205,14 @@ def test_a_pair_that_fails_is_not_segmented(
 def test_mmsegmentation_is_missing(
     tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch, absent: set[str]
 ) -> None:
-    monkeypatch.setattr(util_train, "_version_of", lambda _: None)
-    monkeypatch.setattr(util_train, "find_spec", lambda name: None if name in absent else object())
+    monkeypatch.setattr(util_mmengine, "_version_of", lambda _: None)
+    monkeypatch.setattr(
+        util_mmengine, "find_spec", lambda name: None if name in absent else object()
+    )
     ir, vis = put_pair(tmp_path, "a", size=SIZE)
     outcome = fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "out", "--segment")
     assert outcome.status == 1
-    names = ", ".join(name for name in util_train.NEEDED if name in absent)
+    names = ", ".join(name for name in util_mmengine.NEEDED if name in absent)
     assert f"error: this needs mmsegmentation ({names} not found): pip install -e" in outcome.err
     assert not (tmp_path / "out").exists()
     assert fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "out").status == 0
@@ -220,7 +222,7 @@ def test_openmmlabs_own_packages_are_in_the_way(
     tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {"mmcv-full": "1.5.0", "mmsegmentation": "0.24.1"}
-    monkeypatch.setattr(util_train, "_version_of", found.get)
+    monkeypatch.setattr(util_mmengine, "_version_of", found.get)
     ir, vis = put_pair(tmp_path, "a", size=SIZE)
     outcome = fuse("--ir", ir, "--vis", vis, "--output", tmp_path / "out", "--segment")
     assert outcome.status == 1

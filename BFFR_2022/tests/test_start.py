@@ -1,15 +1,18 @@
-"""What is settled before a training starts: the device, and the weights to start from."""
+"""What is decided before a training starts: the device, and the weights to start from."""
 
 import os
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
 
 from utils import util_train
-from utils.util_train import choose_device, choose_gpu, find_weights, newest_checkpoint
+from utils.util_mmengine import choose_device, choose_gpu
+from utils.util_resume import iterations_of, newest_checkpoint, run_of
+from utils.util_train import find_weights
 from utils.utils import InputError
+
+ConfigDict = pytest.importorskip("mmengine", reason="pip install -e mmseg_bffr").ConfigDict
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -62,29 +65,40 @@ def test_the_last_checkpoint_is_the_one_that_was_finished(tmp_path: Path) -> Non
     assert newest_checkpoint(tmp_path / "absent") is None
 
 
+def test_what_the_path_of_a_checkpoint_says(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "stage1" / "iter_20.pth"
+    assert (run_of(checkpoint), iterations_of(checkpoint)) == (tmp_path, 20)
+    assert iterations_of(Path("best_mIoU_iter_7.pth")) == 7
+    assert (iterations_of(None), iterations_of(Path("avg_fuser.pth"))) == (0, 0)
+
+
 def test_stage_1_is_looked_for_where_the_config_says_and_then_among_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(util_train, "HERE", tmp_path)
+    monkeypatch.setattr(util_train, "RUNS", tmp_path / "runs")
     wanted = tmp_path / "avg_fuser.pth"
     model = ConfigDict(pretrained_fuser=str(wanted), pretrained_segmenter=None)
     with pytest.raises(InputError, match=r"no result of stage 1: neither .*avg_fuser\.pth"):
         find_weights(model)
-    old = put_checkpoints(tmp_path / "work_dirs" / "transfuser6_avg", 5, last=5) / "iter_5.pth"
+    stage1 = Path("checkpoints", "stage1")
+    old = put_checkpoints(tmp_path / "work_dirs" / "a" / stage1, 5, last=5) / "iter_5.pth"
     os.utime(old, (1, 1))
     find_weights(model)
     assert model.pretrained_fuser == str(old)
-    new = put_checkpoints(tmp_path / "runs" / "r" / "checkpoints" / "stage1", 3, last=3)
+    new = put_checkpoints(tmp_path / "runs" / "b" / stage1, 3, last=3) / "iter_3.pth"
     model.pretrained_fuser = str(wanted)
     find_weights(model)
-    assert model.pretrained_fuser == str(new / "iter_3.pth")
+    assert model.pretrained_fuser == str(new)
     wanted.touch()
     model.pretrained_fuser = str(wanted)
     find_weights(model)
     assert model.pretrained_fuser == str(wanted)
+    find_weights(model, resume=new)
+    assert model.pretrained_fuser is None
 
 
-def test_an_absent_segmenter_is_left_to_chance_and_that_is_said(
+def test_a_missing_segmenter_starts_from_random_weights_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = ConfigDict(fusion="average", pretrained_segmenter="pretrain/mit_b0.pth")

@@ -1,6 +1,6 @@
-"""The commands of the authors' README, typed as they stand, in a copy of the method."""
+"""The commands of the authors' README, and what else `tools/` do."""
 
-import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from models.TransFuser6 import TransFuser6
-from tests.helpers import FOLDER, get, picture, put, quiet_environment, run_script
-from tests.method import put_labelled_set
-from tests.test_train import copy_method
-from utils.util_tools import build_parser
+from tests.helpers import FOLDER, get, picture, put, quiet_environment, run_script, runs_of
+from tests.method import put_labeled_set
+from tests.scripts import Outcome, call_tool, relative_config
+from utils.util_weights import LINKS
+
+pytest.importorskip("mmseg", reason="pip install -e mmseg_bffr")
 
 JOINT = "configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py"
 STAGE1 = "configs/fuser/transfuser6_avg.py"
@@ -32,190 +34,217 @@ COMMANDS = {  # by name, as the authors' README has them
         "--show-dir ./seg_result"
     ),
 }
-NO_WORKERS = ("num_workers=0", "persistent_workers=False")
+SUBCOMMANDS = {  # of `utils.util_tools`, which the scripts in tools/ start
+    "tools/train_fuser.py": "train",
+    "tools/train_fuser_segmenter.py": "train",
+    "tools/test_fusion.py": "test_fusion",
+    "tools/test_fuser_segmenter.py": "test_segmenter",
+}
 SHORTENED = (  # iterations, and pictures small enough for a test
-    *("--cfg-options", "train_cfg.max_iters=2", "train_cfg.val_interval=2"),
-    *("default_hooks.checkpoint.interval=2", "train_dataloader.batch_size=2"),
+    "--cfg-options", "train_cfg.max_iters=2", "train_cfg.val_interval=2",
+    "default_hooks.checkpoint.interval=2", "train_dataloader.batch_size=2",
     "train_dataloader.dataset.pipeline.2.crop_size=(32,48)",
     "model.data_preprocessor.size=(32,48)",
-    *(f"train_dataloader.{setting}" for setting in NO_WORKERS),
-)
-WITHOUT = "_without_background"
+    "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False",
+)  # fmt: skip
+VALIDATED = ("val_dataloader.num_workers=0", "val_dataloader.persistent_workers=False")
+NO_WORKERS = (
+    "--cfg-options", "test_dataloader.num_workers=0", "test_dataloader.persistent_workers=False"
+)  # fmt: skip
 DROP = "train_dataloader.dataset.drop_class=['dog']"
-STEMS = ("c",)  # of the test split
+STEMS = ["c"]  # of the test split
+
+
+def type_in(folder: Path, words: list[str], *more: object) -> Outcome:
+    """Return the answer to a tool's command, without the process that the tool starts."""
+    script, *rest = relative_config(words)
+    return call_tool(folder, SUBCOMMANDS[script], *rest, *more)
+
+
+def command(name: str) -> list[str]:
+    return shlex.split(COMMANDS[name])[1:]
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess]:
-    """What every command answered, in the order in which a user without a GPU types them."""
-    method = copy_method(tmp_path_factory.mktemp("tools") / "method")
-    put_labelled_set(method / "data" / "MFNet")
-    found: dict[str, subprocess.CompletedProcess] = {}
+def method(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with MFNet's layout and what the commands write."""
+    folder = tmp_path_factory.mktemp("tools")
+    put_labeled_set(folder / "data" / "MFNet")
+    return folder
 
-    def type_in(name: str, *more: str) -> None:
-        words = shlex.split(COMMANDS[name])[1:]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("CUDA_VISIBLE_DEVICES", "")
-            found[name] = run_script(*words, *more, cwd=method)
-        assert found[name].returncode == 0, found[name].stderr
 
-    type_in("stage 1", *SHORTENED)
+@pytest.fixture(scope="module")
+def answers(method: Path) -> dict[str, Outcome]:
+    """The answers to all commands, in the order in which a user without a GPU types them."""
+    found = {"stage 1": type_in(method, command("stage 1"), *SHORTENED)}
+    [first] = runs_of(method)
     (method / "pretrain").mkdir()
-    made = method / "work_dirs" / "transfuser6_avg" / "iter_2.pth"
-    shutil.copy(made, method / "pretrain" / "avg_20000.pth")
-    type_in("average")
-    type_in("stage 2", *SHORTENED)
+    shutil.copy(first / "checkpoints/stage1/iter_2.pth", method / "pretrain/avg_20000.pth")
+    found["average"] = type_in(method, command("average"))
+    found["stage 2"] = type_in(method, command("stage 2"), *SHORTENED, *VALIDATED)
+    [second] = (run for run in runs_of(method) if run != first)
     (method / "weights").mkdir()
-    made = method / "work_dirs" / Path(JOINT).stem / "iter_2.pth"
-    shutil.copy(made, method / "weights" / "bffr.pth")
-    for name in ("fuse", "score", "draw"):
-        type_in(name)
-    found["method"] = subprocess.CompletedProcess(str(method), 0)
+    shutil.copy(second / "checkpoints/stage2/iter_2.pth", method / "weights/bffr.pth")
+    found["fuse"] = type_in(method, command("fuse"))
+    for name in ("score", "draw"):
+        found[name] = type_in(method, command(name), *NO_WORKERS)
+    assert [answer.status for answer in found.values()] == [0] * 6, found
     return found
 
 
-def folder_of(answers: dict[str, subprocess.CompletedProcess]) -> Path:
-    return Path(answers["method"].args)
+def test_stage_2_starts_from_the_newest_stage_1(method: Path, answers: dict[str, Outcome]) -> None:
+    [first] = method.glob("runs/*/checkpoints/stage1/iter_2.pth")
+    assert f"The fuser starts from {first}" in answers["stage 2"].out
 
 
-def test_these_are_the_description_s_commands(reference: Path) -> None:
-    text = (reference / "described" / "BFFR.md").read_text(encoding="utf-8")
-    described = set(re.findall(r"python tools/[^\n`]+", text))
-    assert {" ".join(command.split()) for command in described} == set(COMMANDS.values())
+def test_tools_write_runs_as_run_train_does(method: Path, answers: dict[str, Outcome]) -> None:
+    for stage, names in (("stage1", ["fuser"]), ("stage2", ["fuser", "segmenter"])):
+        [folder] = method.glob(f"runs/*/checkpoints/{stage}")
+        files = sorted(path.stem for path in folder.parent.glob("*.safetensors"))
+        assert files == names
+        assert (folder.parents[1] / "args.json").is_file()
+        assert list((folder.parents[1] / "logs" / stage).glob("*tfevents*"))
 
 
-def test_stage_2_finds_what_stage_1_made(answers: dict[str, subprocess.CompletedProcess]) -> None:
-    made = folder_of(answers) / "work_dirs" / "transfuser6_avg" / "iter_2.pth"
-    assert f"The fuser starts from {made}" in answers["stage 2"].stdout
+def test_without_a_gpu_the_cpu_is_used_with_a_warning(answers: dict[str, Outcome]) -> None:
+    warning = "--gpu-id 0: this machine has no GPU, going on with the CPU"
+    assert all(warning in answer.err for answer in answers.values())
 
 
-def test_without_a_gpu_the_cpu_is_used_and_that_is_said(
-    answers: dict[str, subprocess.CompletedProcess],
-) -> None:
-    assert all(
-        "--gpu-id 0: this machine has no GPU, going on with the CPU" in answers[name].stderr
-        for name in COMMANDS
-    )
-
-
-def test_the_test_set_is_fused(answers: dict[str, subprocess.CompletedProcess]) -> None:
+def test_the_test_set_is_fused(method: Path, answers: dict[str, Outcome]) -> None:
     for config in (STAGE1, JOINT):
-        folder = folder_of(answers) / "work_dirs" / Path(config).stem / "fused"
-        assert sorted(path.stem for path in folder.iterdir()) == list(STEMS)
-        vis = get(folder_of(answers) / "data" / "MFNet" / "vis" / "c.png")
-        assert get(folder / "c.png").shape == vis.shape
+        folder = method / "work_dirs" / Path(config).stem / "fused"
+        assert [path.stem for path in folder.iterdir()] == STEMS
+        visible = get(method / "data" / "MFNet" / "vis" / "c.png")
+        assert get(folder / "c.png").shape == visible.shape
+    assert "(the fuser alone)" in answers["average"].out
+    assert "(fuser and segmenter)" in answers["fuse"].out
 
 
-def test_fusing_needs_no_labels_and_stretches_on_demand(
-    answers: dict[str, subprocess.CompletedProcess], tmp_path: Path
-) -> None:
-    """A set as the authors' TNO: `vis/`, `ir/` and `test.txt`."""
-    data = put_labelled_set(tmp_path / "TNO")
+def test_fusing_needs_no_labels_and_stretches_on_demand(tmp_path: Path) -> None:
+    """The authors' TNO has `vis/`, `ir/` and `test.txt`."""
+    data = put_labeled_set(tmp_path / "TNO")
     shutil.rmtree(data / "labels")
     put(data / "vis" / "c.png", 96 + picture(2, channels=1) // 8)
-    made = folder_of(answers) / "weights" / "bffr.pth"
+    torch.save({"state_dict": TransFuser6().state_dict()}, tmp_path / "avg.pth")
     for stretch in ("none", "minmax"):
-        words = (JOINT, made, "--output", tmp_path / stretch, "--stretch", stretch)
-        words += ("--cfg-options", f"test_dataloader.dataset.data_root={data}")
-        answer = run_script("tools/test_fusion.py", *words, cwd=folder_of(answers))
-        assert answer.returncode == 0, answer.stderr
+        words = ["tools/test_fusion.py", JOINT, "avg.pth", "--output", stretch]
+        words += ["--stretch", stretch, "--cfg-options"]
+        answer = type_in(tmp_path, words, f"test_dataloader.dataset.data_root={data}")
+        assert answer.status == 0, answer.err
     clipped, stretched = (get(tmp_path / name / "c.png") for name in ("none", "minmax"))
     assert (clipped.min(), clipped.max()) != (0, 255)
     assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_every_class_is_scored(answers: dict[str, subprocess.CompletedProcess]) -> None:
-    said = answers["score"].stdout + answers["score"].stderr
-    means = [f"{kind}{suffix}: " for kind in ("mIoU", "mAcc") for suffix in ("", WITHOUT)]
-    assert all(name in said for name in ("unlabeled", "person", "bump", *means))
+def test_every_class_is_scored(answers: dict[str, Outcome]) -> None:
+    printed = answers["score"].out + answers["score"].err
+    names = ("unlabeled", "person", "bump", "mIoU: ", "mAcc: ")
+    assert all(name in printed for name in names)
+    assert all(f"{kind}_without_background: " in printed for kind in ("mIoU", "mAcc"))
 
 
-def test_segmentations_are_drawn(answers: dict[str, subprocess.CompletedProcess]) -> None:
-    folder = folder_of(answers) / "seg_result"
+def test_segmentations_are_drawn(method: Path, answers: dict[str, Outcome]) -> None:
     names = [f"{stem}_{kind}.png" for stem in STEMS for kind in ("labels", "overlay")]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["classes.csv", *names])
+    found = sorted(path.name for path in (method / "seg_result").iterdir())
+    assert found == sorted(["classes.csv", *names])
 
 
-def test_tools_start_from_any_folder(
-    answers: dict[str, subprocess.CompletedProcess], tmp_path: Path
+def test_resumed_training_stays_in_its_run(
+    method: Path, answers: dict[str, Outcome], tmp_path: Path
 ) -> None:
-    method = folder_of(answers)
-    tool, config = method / "tools" / "test_fusion.py", method / STAGE1
-    made = method / "pretrain" / "avg_20000.pth"
-    words = (str(tool), config, made, "--output", "here")
-    answer = run_script(*words, cwd=tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    assert sorted(path.stem for path in (tmp_path / "here").iterdir()) == list(STEMS)
-    answer = run_script(*words, cwd=tmp_path)
-    assert answer.returncode == 1
-    assert "--overwrite replaces them" in answer.stderr
+    shutil.copytree(method, tmp_path / "copy")
+    [first] = (tmp_path / "copy").glob("runs/*/checkpoints/stage1")
+    words = [*SHORTENED[:1], "train_cfg.max_iters=3", *SHORTENED[2:], "--resume"]
+    answer = type_in(tmp_path / "copy", command("stage 1"), *words)
+    assert f"stage1 goes on at {first / 'iter_2.pth'}" in answer.out
+    assert f"Run: {first.parents[1]}" in answer.out
+    words += [str(first / "iter_3.pth"), "--work-dir", "elsewhere"]
+    assert (
+        "stage1 is done: 3 iterations" in type_in(tmp_path / "copy", command("stage 1"), *words).out
+    )
+    assert (tmp_path / "copy" / "elsewhere" / "args.json").is_file()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("test_fuser_segmenter.py", JOINT, "x.pth"), "nothing to do: say --eval mIoU"),
-        (("test_fuser_segmenter.py", JOINT, "x.pth", "--eval", "mIoU"), "no such file: x.pth"),
-        (("test_fuser_segmenter.py", STAGE1, "x.pth", "--eval", "mIoU"), "has no segmenter"),
-        (("test_fusion.py", "no.py", "x.pth"), "no config no.py"),
-        (("train_fuser.py", STAGE1, "--resume"), "there is no iter_*.pth"),
-        (("train_fuser.py", STAGE1), "data/MFNet (data_root and split of the config)"),
-        (("train_fuser.py", STAGE1, "--cfg-options", DROP), "drop_class dog: there are car"),
-        (("train_fuser.py", STAGE1, "--resume", "tools/start.py"), "tools/start.py"),
-        (("train_fuser_segmenter.py", JOINT), "no result of stage 1"),
+        (["tools/test_fuser_segmenter.py", JOINT, "x.pth"], "nothing to do: give --eval mIoU"),
+        (["tools/test_fuser_segmenter.py", STAGE1, "x.pth", "--eval", "mIoU"], "has no segmenter"),
+        (["tools/test_fusion.py", "no.py", "x.pth"], "no config no.py"),
+        (["tools/train_fuser.py", STAGE1, "--resume"], "no checkpoint of stage1 in runs/"),
+        (["tools/train_fuser.py", STAGE1], "data/MFNet (data_root and split of the config)"),
+        (["tools/train_fuser.py", STAGE1, "--cfg-options", DROP], "drop_class dog: there are car"),
+        (["tools/train_fuser_segmenter.py", JOINT], "no result of stage 1"),
     ],
 )
-def test_what_cannot_work_is_refused(
-    tmp_path: Path,
-    words: tuple[str, ...],
-    message: str,
-    capsys: pytest.CaptureFixture[str],
+def test_what_cannot_work_is_refused(tmp_path: Path, words: list[str], message: str) -> None:
+    answer = type_in(tmp_path, words)
+    assert answer.status == 1
+    assert message in answer.err
+
+
+@pytest.mark.parametrize("name", ["fuse", "score"])
+def test_missing_weights_are_linked(method: Path, tmp_path: Path, name: str) -> None:
+    put_labeled_set(tmp_path / "data" / "MFNet")
+    answer = type_in(tmp_path, command(name))
+    assert answer.status == 1
+    assert "no such file: weights/bffr.pth" in answer.err
+    assert all(link in answer.err for link in LINKS.values())
+
+
+def test_a_foreign_checkpoint_is_not_resumed(method: Path, tmp_path: Path) -> None:
+    put_labeled_set(tmp_path / "data" / "MFNet")
+    torch.save({"state_dict": {}}, tmp_path / "foreign.pth")
+    answer = type_in(tmp_path, command("stage 1"), *SHORTENED, "--resume", "foreign.pth")
+    assert "foreign.pth is no checkpoint of a run of this repository" in answer.err
+
+
+@pytest.mark.parametrize("script", SUBCOMMANDS)
+def test_scripts_start_their_commands_and_pass_the_status_on(
+    script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    method = copy_method(tmp_path / "method")
-    answer = run_script(f"tools/{words[0]}", *words[1:], cwd=method)
-    assert answer.returncode == 1
-    assert message in answer.stderr
-    assert "Traceback" not in answer.stderr
-    command = {"test_fuser_segmenter.py": "test_segmenter", "test_fusion.py": "test_fusion"}
-    with pytest.raises(SystemExit):
-        build_parser().parse_args([command.get(words[0], "train"), "--help"])
-    known = capsys.readouterr().out
-    assert all(flag in known for flag in re.findall(r"--[a-z][a-z_-]*", answer.stderr))
+    started: list[tuple[list[str], Path]] = []
+
+    def call(words: list[str], cwd: Path) -> int:
+        started.append((words, cwd))
+        return 3
+
+    monkeypatch.setattr(subprocess, "call", call)
+    monkeypatch.setattr(sys, "argv", [script, "a.py", "--work-dir", "new", "--output=out"])
+    monkeypatch.syspath_prepend(FOLDER / "tools")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").touch()
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(FOLDER / script), run_name="__main__")
+    assert stopped.value.code == 3
+    paths = [str(tmp_path / "a.py"), "--work-dir", str(tmp_path / "new")]
+    words = ["-m", "utils.util_tools", SUBCOMMANDS[script], *paths, f"--output={tmp_path / 'out'}"]
+    assert started == [([sys.executable, *words], FOLDER)]
 
 
-@pytest.mark.parametrize("command", ["fuse", "score"])
-def test_absent_weights_are_told_with_where_the_authors_have_them(
-    tmp_path: Path, reference: Path, command: str
-) -> None:
-    method = copy_method(tmp_path / "method")
-    put_labelled_set(method / "data" / "MFNet")
-    answer = run_script(*shlex.split(COMMANDS[command])[1:], cwd=method)
-    assert answer.returncode == 1
-    assert "no such file: " in answer.stderr
-    described = (reference / "described" / "BFFR.md").read_text(encoding="utf-8")
-    for name in (r"here", r"mit_b0\.pth"):
-        [link] = re.findall(rf"\[{name}\]\((.+?)\?", described)
-        assert link in answer.stderr
+def test_paths_are_those_of_the_folder_where_the_user_is(labeled_set: Path, tmp_path: Path) -> None:
+    torch.save({"state_dict": TransFuser6().state_dict()}, tmp_path / "avg.pth")
+    tool, config = FOLDER / "tools" / "test_fusion.py", FOLDER / STAGE1
+    data = f"test_dataloader.dataset.data_root={labeled_set}"
+    words = (config, "avg.pth", "--output", "here", "--cfg-options", data)
+    answer = run_script(str(tool), *words, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert [path.stem for path in (tmp_path / "here").iterdir()] == STEMS
+    again = call_tool(tmp_path, "test_fusion", *words)
+    assert again.status == 1
+    assert "--overwrite replaces them" in again.err
 
 
-def test_the_package_installs_as_described(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_package_installs(tmp_path: Path) -> None:
     """`pip install -e .` in mmseg_bffr/, without what it depends on."""
     folder = tmp_path / "mmseg_bffr"
     shutil.copytree(FOLDER / "mmseg_bffr", folder, ignore=shutil.ignore_patterns("__pycache__"))
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    command = [python, "-m", "pip", "install", "-q", "--no-deps", "-e", "."]
-    subprocess.run(command, cwd=folder, check=True, env=quiet_environment())
+    words = [python, "-m", "pip", "install", "-q", "--no-deps", "-e", "."]
+    subprocess.run(words, cwd=folder, check=True, env=quiet_environment())
     look = "import importlib.util as u; print(u.find_spec('mmseg_bffr').origin)"
     answer = subprocess.run([python, "-c", look], capture_output=True, text=True, cwd=tmp_path)
     assert Path(answer.stdout.strip()) == folder / "__init__.py"
-
-
-def test_a_fuser_of_random_weights_is_loaded_by_name(tmp_path: Path) -> None:
-    """The documented checkpoint of stage 1 has the fuser's names, without a prefix."""
-    torch.save({"state_dict": TransFuser6().state_dict()}, tmp_path / "avg.pth")
-    method = copy_method(tmp_path / "method")
-    put_labelled_set(method / "data" / "MFNet")
-    answer = run_script("tools/test_fusion.py", STAGE1, tmp_path / "avg.pth", cwd=method)
-    assert answer.returncode == 0, answer.stderr
-    assert "avg.pth model loaded (the fuser alone)" in answer.stdout

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.TransFuser6 import ConvLayer, TransFuser6
+from models.TransFuser6 import ConvLayer, Join, TransFuser6
 from tests.common.test_checkpoint import Trap
 from tests.method import near_identity, random_segmenter
 from utils.common.checkpoint import save_checkpoint, save_weights
@@ -35,7 +35,7 @@ def with_unused(model: TransFuser6) -> State:
     """Return a network as its authors declare it, with batch norms that are never called."""
     state = dict(model.state_dict())
     for name, layer in model.named_modules():
-        if isinstance(layer, ConvLayer) and name != "conv_out":
+        if isinstance(layer, ConvLayer | Join) and name != "conv_out":
             norm = nn.BatchNorm2d(layer.conv2d.out_channels)
             state |= {f"{name}.bn.{kind}": value for kind, value in norm.state_dict().items()}
     return state
@@ -106,12 +106,12 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, load: Callable) -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({}, "is not BFFR's: it holds 0 tensors"),
-        ({"state_dict": {}, "note": "text"}, "is not BFFR's: it holds 0 tensors"),
-        (nn.Conv2d(1, 16, 1).state_dict(), r"is not BFFR's: it holds 2 tensors \(weight, bias, "),
-        (SEGMENTER, "is a segmenter, not a fuser: it holds 2 tensors"),
+        ({}, "is not BFFR's: it holds 0 entries"),
+        ({"state_dict": {}, "note": "text"}, "is not BFFR's: it holds 0 entries"),
+        (nn.Conv2d(1, 16, 1).state_dict(), r"is not BFFR's: it holds 2 entries \(weight, bias, "),
+        (SEGMENTER, "is a segmenter, not a fuser: it holds 2 entries"),
         ({"state_dict": SEGMENTER}, r"is a segmenter, not .* \(backbone.layers.0.0.proj"),
-        ({"conv1_vi.conv2d.weight": torch.zeros(16, 1, 1, 1)}, "is not BFFR's: it holds 1 tens"),
+        ({"conv1_vi.conv2d.weight": torch.zeros(16, 1, 1, 1)}, "is not BFFR's: it holds 1 entr"),
         ({**TransFuser6().state_dict(), "more": NUMBER}, "is not BFFR's: it holds 347"),
         ({k: v[:1] for k, v in TransFuser6().state_dict().items() if v.ndim}, "is not BFFR's"),
     ],
@@ -255,7 +255,7 @@ def test_what_is_no_segmenter_is_named(tmp_path: Path, whole: bool) -> None:
     part = "segmenter" if whole else "backbone"
     for state in ({}, nn.Linear(2, 2).state_dict(), TransFuser6().state_dict(), SEGMENTER):
         torch.save(state, tmp_path / "w.pth")
-        message = rf"w\.pth does not hold a SegFormer-B0 {part} for this.* holds {len(state)} tens"
+        message = rf"w\.pth does not hold a SegFormer-B0 {part} for this.* holds {len(state)} entr"
         with pytest.raises(InputError, match=message):
             load_segmenter(model, tmp_path / "w.pth", whole)
 

@@ -1,12 +1,12 @@
-"""Start the method's own commands from any folder; the scripts beside this file call it."""
+"""Start the commands of `utils.util_tools` from any folder, for the scripts beside this file."""
 
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-METHOD = Path(__file__).resolve().parents[1]
-WRITTEN = ("--work-dir", "--show-dir", "--output")  # flags of folders that need not exist
+METHOD = Path(__file__).resolve().parents[1]  # this script cannot import utils.HERE
+WRITTEN = ("--work-dir", "--show-dir", "--output")  # folders that need not exist yet
 
 
 def start(command: str, arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Stage 1, the fuser alone: `python tools/train_fuser.py CONFIG ...`; see --help."""
+"""Train stage 1, the fuser alone: `python tools/train_fuser.py CONFIG`; see --help."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Stage 2, fuser and segmenter: `python tools/train_fuser_segmenter.py CONFIG ...`; see --help."""
+"""Train stage 2, both networks: `python tools/train_fuser_segmenter.py CONFIG`; see --help."""
 
 import sys
 

@@ -1,7 +1,8 @@
-"""Labelled pairs: which files belong together, and reading them.
+"""Labeled pairs: which files belong together, and how they are read.
 
-A set holds `vis/`, `ir/` and `labels/`, paired by stem, or as MFNet is distributed `images/` with
-infrared as the fourth channel, and `labels/`. Splits are text files of stems, one a line.
+A set is a folder with `vis/`, `ir/` and `labels/`, where files of one stem belong together. MFNet
+is distributed in another form: `images/`, with infrared as the fourth channel, and `labels/`. A
+split is a text file with one stem per line.
 """
 
 from collections.abc import Sequence
@@ -15,16 +16,14 @@ from utils.common.image import Array, list_images, read_image, to_unit
 from utils.common.infrared import as_gray
 from utils.utils import InputError
 
-CLASSES = (  # of MFNet (Ha et al. 2017), whose ids are their places
-    *("unlabeled", "car", "person", "bike", "curve"),
-    *("car_stop", "guardrail", "color_cone", "bump"),
-)
+CLASSES = (  # of MFNet (Ha et al. 2017); the id of a class is its index
+    "unlabeled", "car", "person", "bike", "curve", "car_stop", "guardrail", "color_cone", "bump",
+)  # fmt: skip
 PALETTE = (  # R, G, B of each class
-    *((0, 0, 0), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 192)),
-    *((128, 128, 0), (64, 64, 128), (192, 128, 128), (192, 64, 0)),
-)
-
-DATA_LINKS = {  # of the README of github.com/wyh1210/BFFR
+    (0, 0, 0), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 192),
+    (128, 128, 0), (64, 64, 128), (192, 128, 128), (192, 64, 0),
+)  # fmt: skip
+DATA_LINKS = {  # from the README of https://github.com/wyh1210/BFFR
     "MFNet": "https://drive.google.com/file/d/1VxTVJ0O72i-dcmfwUThPCDoYwVKIuyri/view",
     "TNO": "https://drive.google.com/file/d/1gWGFUSbhGvXOKlfUNxi5pkmSlrUghpuy/view",
     "RoadScene": "https://drive.google.com/file/d/1eRRqrlRkKSHK4M0toPbz292kKUCKB1Fw/view",
@@ -32,10 +31,10 @@ DATA_LINKS = {  # of the README of github.com/wyh1210/BFFR
 
 
 @dataclass(frozen=True)
-class LabelledPair:
+class LabeledPair:
     """The files of one scene.
 
-    `ir` is None where `vis` holds it as its fourth channel, and `label` where none is needed.
+    `ir` is None if it is the fourth channel of `vis`. `label` is None if no label is needed.
     """
 
     stem: str
@@ -44,21 +43,20 @@ class LabelledPair:
     label: Path | None
 
 
-def find_labelled_pairs(
+def find_labeled_pairs(
     root: Path, split: str | None, flag: str, with_labels: bool = True
-) -> list[LabelledPair]:
-    """Return the scenes of a split by stem.
+) -> list[LabeledPair]:
+    """Return the scenes of a split, in the order of its list.
 
     Args:
         root: The folder of the set.
-        split: Name of the list, as `train` for the set's `train.txt`, or a path to a `.txt`; None
-            takes all there are.
-        flag: What names the folder, for messages.
-        with_labels: Demand a label of each scene; otherwise `labels/` is not looked at.
+        split: Name of the list, such as `train` for the set's `train.txt`, or a path that ends in
+            `.txt`. None takes all scenes, sorted by stem.
+        flag: The flag or setting that gave the folder, for messages.
+        with_labels: Require a label for each scene; otherwise `labels/` is not read.
 
     Raises:
-        InputError: an absent folder or list, a stem without image or label, or a pair without
-            partner.
+        InputError: a folder or the list is missing, or a scene has no image, partner or label.
     """
     if not root.is_dir():
         links = ", ".join(f"{name} {link}" for name, link in DATA_LINKS.items())
@@ -80,21 +78,24 @@ def find_labelled_pairs(
                 f"{source} ({flag}) has {len(lacking)} of {len(stems)} scenes without a file in "
                 f"{root / folder}, {lacking[0]} first; expected {folder}/<stem>.png"
             )
-    return [LabelledPair(stem, vis[stem], ir.get(stem), labels.get(stem)) for stem in stems]
+    return [LabeledPair(stem, vis[stem], ir.get(stem), labels.get(stem)) for stem in stems]
 
 
 def _by_stem(folder: Path, flag: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in list_images(folder, flag):
         if path.stem in found:
-            raise InputError(f"{found[path.stem]} and {path} have one name; keep one of them")
+            raise InputError(f"{found[path.stem]} and {path} have the same stem; keep one of them")
         found[path.stem] = path
     return found
 
 
 def _read_split(path: Path, flag: str) -> list[str]:
     if not path.is_file():
-        raise InputError(f"no list {path} ({flag}); it names a stem of vis/, ir/, labels/ a line")
+        raise InputError(
+            f"no list {path} ({flag}); expected a text file with one stem of vis/, ir/, labels/ "
+            "per line"
+        )
     stems = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     stems = [Path(stem).stem if Path(stem).suffix == ".png" else stem for stem in stems if stem]
     if not stems:
@@ -105,13 +106,13 @@ def _read_split(path: Path, flag: str) -> list[str]:
     return stems
 
 
-def read_pair(pair: LabelledPair) -> Array:
+def read_pair(pair: LabeledPair) -> Array:
     """Return R, G, B of the visible image and infrared as (H, W, 4), uint8.
 
-    A gray visible image gets three equal channels, 16 bits are rounded to 8.
+    A gray visible image becomes three equal channels; 16 bits are rounded to 8.
 
     Raises:
-        InputError: unreadable, coloured infrared, or of different sizes.
+        InputError: an image is unreadable, infrared is colored, or the sizes differ.
     """
     if pair.ir is None:
         return _read_joined(pair.vis)
@@ -123,16 +124,16 @@ def read_pair(pair: LabelledPair) -> Array:
     return np.dstack([visible, infrared])
 
 
-def read_label(pair: LabelledPair, image: Array, classes: Sequence[str] = CLASSES) -> Array:
-    """Return a scene's class ids as (H, W), uint8.
+def read_label(pair: LabeledPair, image: Array, classes: Sequence[str] = CLASSES) -> Array:
+    """Return a scene's class ids as (H, W), uint8; 255 is left out of losses and scores.
 
     Args:
         pair: The scene, found with its label.
-        image: From `read_pair`, whose size the label must have.
-        classes: Ids are places in it; 255 is left out of losses and scores.
+        image: From `read_pair`; the label must have its size.
+        classes: Names of the classes; ids are indices into it.
 
     Raises:
-        InputError: unreadable, coloured, of another size, or with an id that no class has.
+        InputError: the label is unreadable, colored, of another size, or has an unknown id.
     """
     assert pair.label
     label = read_image(pair.label)
@@ -149,7 +150,7 @@ def read_label(pair: LabelledPair, image: Array, classes: Sequence[str] = CLASSE
 
 
 def _read_gray(path: Path) -> Array:
-    """Return an infrared image's one channel; none of the callers has `--ir_color`."""
+    """Return the one channel of an infrared image; unlike fusing, training has no `--ir_color`."""
     pixels = read_image(path)
     if pixels.ndim == 3 and (pixels != pixels[..., :1]).any():
         raise InputError(f"{path} is a colored infrared image; give the gray one it was made from")
@@ -157,11 +158,11 @@ def _read_gray(path: Path) -> Array:
 
 
 def _read_joined(path: Path) -> Array:
-    """Return an MFNet image, which `read_image` would strip of its fourth channel."""
-    read_image(path)  # for its checks
+    """Return an MFNet image with its fourth channel, which `read_image` drops."""
+    read_image(path)  # checks the file
     pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.ndim != 3 or pixels.shape[2] != 4:
-        raise InputError(f"{path} has no fourth channel with the infrared image, as MFNet's have")
+        raise InputError(f"{path} has no fourth channel; MFNet's images have infrared there")
     return _to_bytes(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA))
 
 

@@ -3,23 +3,25 @@
 import ctypes
 import sys
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor
 
-from models.TransFuser6 import ConvNormReLU, Grams, TransFuser6
+from models.TransFuser6 import TransFuser6
+from utils import HERE
 from utils.common.image import Array, from_unit, to_unit
 from utils.common.tile import Tile, TiledFusion, TileFunction, tiles
 from utils.util_device import memory_format, resolve_device
+from utils.util_fast import Grams, fold_norms, fuse_tile, measure_grams, sum_grams, use_fast_form
 from utils.util_weights import load_model
 from utils.utils import InputError
 
-TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; the first pass and halos cost most
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "fuser.safetensors"
+TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; smaller tiles repeat more at their borders
+WEIGHTS = HERE / "weights" / "fuser.safetensors"
 
 
 class ImageFusion(TiledFusion):
@@ -27,27 +29,28 @@ class ImageFusion(TiledFusion):
 
         fused = ImageFusion().fuse([visible, infrared])
 
-    Attention sums over all pixels, so a first pass over the tiles gathers its sums.
+    Attention sums over all pixels, so a first pass over the tiles collects its sums.
 
     Args:
-        weights: A weights file or checkpoint; the repository's own by default.
+        weights: A weights file or checkpoint; by default this repository's own.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`; by default an image that has no more pixels than a tile with its
-            halo is fused whole, which saves the first pass.
-        color: Colour result where the visible image has colour.
-        stretch: `none` clips; `minmax` also maps the least and the greatest value of all channels
-            of the clipped result to 0 and 1, as the official code does when it saves; `max` maps
-            the greatest alone.
-        authors_quirks: Treat B, G, R as R, G, B, as the official code did when it made its weights.
+        tile: See `TiledFusion`. By default an image with no more pixels than a tile with its
+            border is fused as a whole, which saves the first pass.
+        color: Return a color image if the visible image has color.
+        stretch: `none` clips the result. `minmax` also maps the least and the greatest value of
+            all channels of the clipped result to 0 and 1, as the official code does when it
+            saves; `max` maps 0 and the greatest value.
+        authors_quirks: Treat B, G, R as R, G, B, as the official code did to train its weights.
+        model: A network to fuse with instead of a weights file; it is copied.
 
     Raises:
-        InputError: weights that are absent, unreadable or not BFFR's.
+        InputError: the weights are missing, unreadable or not BFFR's.
     """
 
     stride = TransFuser6.stride
     min_side = TransFuser6.min_side
     default_tile = TILE
-    whole_pixels = 0  # an image of so many or fewer is fused whole
+    whole_pixels = 0  # an image with at most this many pixels is fused as a whole
 
     def __init__(
         self,
@@ -57,13 +60,18 @@ class ImageFusion(TiledFusion):
         color: bool = True,
         stretch: str = "none",
         authors_quirks: bool = False,
+        model: TransFuser6 | None = None,
     ) -> None:
         self.weights = weights or WEIGHTS
-        self.model, self.form = load_model(self.weights)
+        if model is None:
+            self.model, self.form = load_model(self.weights)
+        else:
+            self.model, self.form = deepcopy(model).eval(), "a network in memory"
         where = resolve_device(device)
         super().__init__(where, 1, TransFuser6.receptive_radius, tile, color, stretch)
         if tile is None:
             self.whole_pixels = (self.tile + 2 * self.receptive_radius) ** 2
+        use_fast_form(self.model)
         fold_norms(self.model)
         self.model.to(where).to(memory_format=memory_format(where))
         self.authors_quirks = authors_quirks
@@ -75,15 +83,15 @@ class ImageFusion(TiledFusion):
         if self.stretch == "none":
             return super().fuse(sources)
         first, second = sources
-        whole = getattr(first, "dtype", None) in (np.uint8, np.uint16)
-        fused = super().fuse([to_unit(first) if whole else first, second])  # floats, not rounded
+        integers = getattr(first, "dtype", None) in (np.uint8, np.uint16)
+        fused = super().fuse([to_unit(first) if integers else first, second])  # before rounding
         low, high = 0.0 if self.stretch == "max" else fused.min(), fused.max()
         if low < high:
             fused = (fused - low) / (high - low)
         return from_unit(fused, first.dtype)
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:
-        """Return what the network takes of the sources, see `TiledFusion.planes`."""
+        """Return the network's input planes, see `TiledFusion.planes`."""
         return super().planes(self._ordered(images))
 
     def fuse_planes(self, planes: Tensor, grams: Grams | None = None) -> Tensor:
@@ -91,22 +99,23 @@ class ImageFusion(TiledFusion):
 
         Args:
             planes: A whole image or a tile.
-            grams: Of the whole image; taken from `planes` if absent.
+            grams: Gram matrices of the whole image, if `planes` is a tile.
         """
+        if grams:
+            return fuse_tile(self.model, planes, grams)
         vis, ir = planes.split(1)
-        return self.model(vis, ir, grams)
+        return self.model(vis, ir)
 
     @torch.inference_mode()
     def tile_function(self, sources: Sequence[Array]) -> TileFunction:
-        """Return what fuses the tiles of these sources, knowing their whole sums."""
+        """Return the function that fuses one tile; several tiles need sums of the whole image."""
         if self._is_whole(sources):
             return self.fuse_planes
-        total: Grams = []
-        for tile, images in self.source_tiles(sources):
-            vis, ir = self.planes(images).split(1)
-            found = self.model.grams(vis, ir, tile.keep)
-            total = _added(total, found) if total else found
-        return partial(self.fuse_planes, grams=total)
+        parts = (
+            measure_grams(self.model, self.planes(images), tile.keep)
+            for tile, images in self.source_tiles(sources)
+        )
+        return partial(self.fuse_planes, grams=sum_grams(parts))
 
     def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
         """Yield each tile and its sources, see `TiledFusion.source_tiles`."""
@@ -122,7 +131,7 @@ class ImageFusion(TiledFusion):
         return fits or not self.tile or max(height, width) <= self.tile
 
     def _bounds(self, sources: Sequence[Array], fuse_planes: TileFunction) -> tuple[float, float]:
-        """Return 0 and 1: `fuse` stretches when colors are joined and clipped."""
+        """Return 0 and 1: `fuse` stretches after colors are joined and clipped."""
         return 0.0, 1.0
 
     def _finish(self, fused: Tensor, images: Sequence[Tensor], in_color: bool) -> Tensor:
@@ -130,28 +139,16 @@ class ImageFusion(TiledFusion):
         return self._ordered([finished])[0]
 
     def _ordered(self, images: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return images of (1, 1 or 3, h, w), B, G, R instead of R, G, B for the quirks."""
+        """Return images of (1, 1 or 3, h, w); the quirks reverse R, G, B to B, G, R."""
         return [image.flip(1) for image in images] if self.authors_quirks else images
 
 
-def fold_norms(model: TransFuser6) -> None:
-    """Put batch norms into the convolutions before them: the same function, faster."""
-    for block in list(model.modules()):
-        if isinstance(block, ConvNormReLU) and isinstance(block.batch_norm, nn.BatchNorm2d):
-            block.conv2d = fuse_conv_bn_eval(block.conv2d, block.batch_norm)
-            block.batch_norm = nn.Identity()
-
-
 def _return_freed_memory() -> None:
-    """Return free blocks between used ones to the system, which glibc alone can do.
+    """Return freed memory between used blocks to the system; only glibc can do that.
 
-    Tiles differ in size, so that blocks kept for the next one would not fit it and add up.
+    Tiles differ in size: blocks that are kept for the next tile would not fit it and accumulate.
     """
     if sys.platform.startswith("linux"):
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
-
-
-def _added(one: Grams, other: Grams) -> Grams:
-    return [(v + a, i + b) for (v, i), (a, b) in zip(one, other, strict=True)]

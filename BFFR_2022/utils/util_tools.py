@@ -1,34 +1,29 @@
-"""The commands behind `tools/`: `python -m utils.util_tools COMMAND CONFIG ...`."""
+"""The command lines behind `tools/`: `python -m utils.util_tools COMMAND CONFIG ...`."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from utils import HERE
 from utils.common.image import write_image
 from utils.common.pairs import FusionJob, check_outputs
-from utils.util_dataset import LabelledPair, find_labelled_pairs, read_pair
+from utils.util_dataset import LabeledPair, find_labeled_pairs, read_pair
 from utils.util_fusion import ImageFusion
+from utils.util_mmengine import build_runner, choose_gpu, load_config, require_packages
+from utils.util_resume import newest_checkpoint, run_of, stage_folder
 from utils.util_segment import SegmentationWriter
-from utils.util_train import (
-    build_runner,
-    choose_gpu,
-    first_cause,
-    load_config,
-    newest_checkpoint,
-    require_packages,
-    train,
-)
+from utils.util_train import newest_result, open_shared_run, stage_of, train_stage
 from utils.util_weights import load_fuser, load_segmenter, part_of
 from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
-TRAINING_ONLY = (  # parts of a config that a test does without
-    *("train_dataloader", "val_dataloader", "train_cfg", "val_cfg", "val_evaluator"),
-    *("optim_wrapper", "param_scheduler"),
-)
+TRAINING_ONLY = (  # entries of a config that a test does not use
+    "train_dataloader", "val_dataloader", "train_cfg", "val_cfg", "val_evaluator",
+    "optim_wrapper", "param_scheduler",
+)  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,16 +32,21 @@ def build_parser() -> argparse.ArgumentParser:
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("config", type=Path, help="a file of configs/")
-    common.add_argument("--gpu-id", type=int, help="the GPU to use; the CPU where there is none")
+    common.add_argument("--gpu-id", type=int, help="use this GPU; the CPU if there is none")
     common.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, default={}, help="key=value of the config"
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        default={},
+        metavar="KEY=VALUE",
+        help="change entries of the config",
     )
     launched = argparse.ArgumentParser(add_help=False)
     launched.add_argument(
         "--launcher",
         choices=("none", "pytorch", "slurm", "mpi"),
         default="none",
-        help="as mmengine",
+        help="name what started several processes",
     )
     tested = argparse.ArgumentParser(add_help=False)
     tested.add_argument(
@@ -56,14 +56,24 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     training = commands.add_parser("train", parents=[common, launched], help="train a config")
-    training.add_argument("--work-dir", type=Path, help="work_dirs/<config> by default")
     training.add_argument(
-        "--resume", nargs="?", const=True, help="go on, from the newest checkpoint or this one"
+        "--work-dir",
+        type=Path,
+        help="write the run into this folder; by default a new one in runs/",
     )
-    training.add_argument("--seed", type=int, help="fixes weights, order and crops")
+    training.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        metavar="CHECKPOINT",
+        help="go on with this checkpoint, or else with the newest one of the config's stage",
+    )
+    training.add_argument("--seed", type=int, help="fix initial weights, order of images and crops")
 
     fusing = commands.add_parser("test_fusion", parents=[common, tested], help="fuse test pairs")
-    fusing.add_argument("--output", type=Path, help="work_dirs/<config>/fused by default")
+    fusing.add_argument(
+        "--output", type=Path, help="write results here; by default into work_dirs/<config>/fused"
+    )
     fusing.add_argument("--overwrite", action="store_true", help="replace existing results")
     fusing.add_argument(
         "--stretch",
@@ -75,38 +85,47 @@ def build_parser() -> argparse.ArgumentParser:
     testing = commands.add_parser(
         "test_segmenter", parents=[common, tested, launched], help="score or draw segmentations"
     )
-    testing.add_argument("--eval", nargs="+", choices=("mIoU",), help="per-class IoU and its means")
-    testing.add_argument("--show-dir", type=Path, help="where to draw label maps and overlays")
+    testing.add_argument(
+        "--eval", nargs="+", choices=("mIoU",), help="print the IoU of each class and its means"
+    )
+    testing.add_argument("--show-dir", type=Path, help="draw label maps and overlays into here")
     return parser
 
 
 def run_training(args: argparse.Namespace) -> None:
-    """Train a config from scratch, or go on."""
+    """Train a config from its first weights, or go on with a checkpoint."""
     config = load_config(args.config, args.cfg_options)
-    if args.work_dir:
-        config.work_dir = str(args.work_dir)
     if args.seed is not None:
         config.randomness.seed = config.train_dataloader.dataset.seed = args.seed
-    resume = None
-    if args.resume:
-        last = newest_checkpoint(Path(config.work_dir))
-        resume = last if args.resume is True else Path(args.resume)
+    stage = stage_of(config)
+    run = args.work_dir or (Path(config.work_dir) if "work_dir" in config else None)
+    resume = Path(args.resume) if isinstance(args.resume, str) else None
+    if args.resume is True:
+        resume = newest_checkpoint(stage_folder(run, stage)) if run else newest_result(stage)
         if resume is None:
-            raise InputError(f"--resume: there is no iter_*.pth in {config.work_dir} (--work-dir)")
-    work_dir = train(config, resume, args.launcher)
-    print(f"Checkpoints: {work_dir}")
+            raise InputError(f"--resume: no checkpoint of {stage} in {run or 'runs/'} (--work-dir)")
+    if resume and run is None and (run_of(resume) / "args.json").is_file():
+        run = run_of(resume)
+    run = open_shared_run(run, args)
+    train_stage(config, run, resume, args.launcher)
+    print(f"Run: {run}")
+
+
+def results_of(config_file: Path) -> Path:
+    """Return the folder for what tests of a config write."""
+    return HERE / "work_dirs" / config_file.stem
 
 
 def run_fusion(args: argparse.Namespace) -> None:
     """Fuse the pairs of a config's test set."""
     config = load_config(args.config, args.cfg_options)
     fusion = ImageFusion(
-        part_of(args.checkpoint, "fuser"),
+        weights=part_of(args.checkpoint, "fuser"),
         stretch=args.stretch,
         authors_quirks=config.model.get("authors_quirks", False),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
-    output = args.output or Path(config.work_dir) / "fused"
+    output = args.output or results_of(args.config) / "fused"
     pairs = test_pairs(config)
     targets = [FusionJob((pair.vis,), output / f"{pair.stem}.png") for pair in pairs]
     check_outputs(targets, overwrite=args.overwrite or args.output is None)
@@ -117,22 +136,23 @@ def run_fusion(args: argparse.Namespace) -> None:
         print(f"Output path: {job.output}")
 
 
-def test_pairs(config: "Config") -> list[LabelledPair]:
-    """Return the pairs of a config's test set, which need no labels."""
+def test_pairs(config: "Config") -> list[LabeledPair]:
+    """Return the pairs of a config's test set; they need no labels."""
     dataset = config.test_dataloader.dataset
     flag = "data_root and split of the config"
-    return find_labelled_pairs(Path(dataset.data_root), dataset.split, flag, with_labels=False)
+    return find_labeled_pairs(Path(dataset.data_root), dataset.split, flag, with_labels=False)
 
 
 def run_segmenting(args: argparse.Namespace) -> None:
-    """Score a config's test set, draw its segmentations, or both."""
+    """Print the scores of a config's test set, draw its segmentations, or both."""
     if not (args.eval or args.show_dir):
-        raise InputError("nothing to do: say --eval mIoU, --show-dir FOLDER, or both")
+        raise InputError("nothing to do: give --eval mIoU, --show-dir FOLDER, or both")
     config = load_config(args.config, args.cfg_options)
     if config.model.type != "FuserSegmenter":
         raise InputError(f"{args.config} has no segmenter; configs/fuser_segmenters/ has")
     for name in TRAINING_ONLY:
         config[name] = None
+    config.setdefault("work_dir", str(results_of(args.config)))
     config.model.pretrained_fuser = config.model.pretrained_segmenter = None
     runner = build_runner(config, args.launcher)
     model: Any = getattr(runner.model, "module", runner.model)
@@ -144,8 +164,7 @@ def run_segmenting(args: argparse.Namespace) -> None:
 
         writer = SegmentationWriter(args.show_dir)
         runner.register_hook(DrawSegmentations(writer.write))
-    with first_cause():
-        runner.test()
+    runner.test()
     if args.show_dir:
         writer.close()
 

@@ -1,283 +1,153 @@
-"""Start mmengine's Runner: packages, device, weights to start from, and resuming.
+"""A stage of training: its config from the flags, its first weights, its run, its results.
 
-This is BFFR's own: its training loop is mmengine's, since its segmenter is mmsegmentation's.
+`run_train.py` and `tools/train_*.py` train by the same `train_stage`. Both write into a run's
+folder:
+
+    checkpoints/<stage>/iter_<N>.pth    of mmengine, to go on with
+    checkpoints/fuser.safetensors       the trained networks, in float16
+    checkpoints/segmenter.safetensors
+    logs/<stage>/                       for TensorBoard
+    args.json                           the arguments, and what they were used with
 """
 
-import io
-import os
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
-from utils.common.checkpoint import UNREADABLE, load_checkpoint
-from utils.util_device import keep_freed_memory, resolve_device, set_threads
-from utils.util_weights import LINKS
+from utils import HERE
+from utils.common.checkpoint import load_checkpoint, to_safetensors
+from utils.common.files import write_atomically
+from utils.common.run_folder import git_revision, open_run
+from utils.util_mmengine import build_runner, is_main_process, share_path
+from utils.util_resume import iterations_of, newest_checkpoint, stage_folder
+from utils.util_weights import LINKS, fuser_of, segmenter_of, state_dict_of
 from utils.utils import InputError, warn
 
 if TYPE_CHECKING:
     from mmengine.config import Config
-    from mmengine.runner import Runner
 
-HERE = Path(__file__).resolve().parents[1]
-NEEDED = ("mmengine", "mmcv", "mmseg")
-OPENMMLABS = ("mmengine", "mmengine-lite", "mmcv", "mmcv-full", "mmcv-lite", "mmsegmentation")
-INSTALL = "pip install -e mmseg_bffr"
-STAGE1 = "configs/fuser/transfuser6_avg.py"
-STAGE2 = "configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py"
+RUNS = HERE / "runs"
+STAGES = {"Fuser": "stage1", "FuserSegmenter": "stage2"}  # by type of model
+FUSER, SEGMENTER = "fuser.safetensors", "segmenter.safetensors"
 
 
-def require_packages() -> None:
-    """Check that mmsegmentation is there, and in the one form that works.
+def open_shared_run(run: Path | None, args: argparse.Namespace) -> Path:
+    """Return a run's folder in every process; the main process writes `args.json` into it.
 
-    Raises:
-        InputError: it is missing, or OpenMMLab's own packages are installed; both say what to
-            install.
+    Args:
+        run: The folder; None makes a new one below `runs/`.
+        args: The arguments, with `launcher`.
     """
-    if rivals := [f"{name} {found}" for name in OPENMMLABS if (found := _version_of(name))]:
-        raise InputError(
-            f"OpenMMLab's own packages are installed ({', '.join(rivals)}); they share the names "
-            "of the maintained ones. Uninstall both, pip uninstall -y "
-            f"{' '.join(r.split()[0] for r in rivals)} onedl-mmengine onedl-mmcv "
-            f"onedl-mmsegmentation, then {INSTALL}"
-        )
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InputError(
-            f"this needs mmsegmentation ({', '.join(missing)} not found): {INSTALL}, "
-            "in the method's folder"
-        )
+    if is_main_process():
+        if run:
+            for name in ("checkpoints", "logs"):
+                (run / name).mkdir(parents=True, exist_ok=True)
+        run = open_run(run, RUNS, args)
+    return share_path(run, args.launcher)
 
 
-def _version_of(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+def set_data(config: "Config", args: argparse.Namespace, batch_size: int) -> None:
+    """Set the images, their crops and their batches in a stage's config."""
+    crop = tuple(args.crop_size)
+    train, val = config.train_dataloader, config.val_dataloader
+    train.batch_size = batch_size
+    train.dataset.update(
+        data_root=list(map(str, args.data_root)),
+        split=args.train_split,
+        seed=args.seed,
+        drop_class=args.drop_class,
+        flag="--data_root, --train_split",
+    )
+    next(t for t in train.dataset.pipeline if t.type == "RandomCrop").crop_size = crop
+    config.model.data_preprocessor.size = crop
+    for loader in (train, val):
+        if loader is not None:
+            loader.update(num_workers=args.num_workers, persistent_workers=args.num_workers > 0)
+    if val is not None:
+        where = {"data_root": str(args.data_root[0]), "split": args.val_split}
+        val.dataset.update(where, flag="--data_root, --val_split")
 
 
-def load_config(path: Path, options: Mapping[str, Any] | None = None) -> "Config":
-    """Return a config file with options as `--cfg-options` gives them.
-
-    Raises:
-        InputError: no such file, or mmsegmentation is missing.
-    """
-    require_packages()
-    warnings.filterwarnings("ignore", message="Fail to import")  # operators that no SegFormer uses
-    warnings.filterwarnings("ignore", message="Default ``avg_non_ignore``")
-    from mmengine.config import Config
-
-    if not path.is_file():
-        raise InputError(f"no config {path}; there are {STAGE1} and {STAGE2}")
-    with redirect_stdout(io.StringIO()):  # mmsegmentation prints which of its extras are absent
-        config = Config.fromfile(path)
-    config.merge_from_dict(dict(options or {}))
-    config.setdefault("work_dir", str(HERE / "work_dirs" / path.stem))
-    return config
+def set_schedule(config: "Config", args: argparse.Namespace, iterations: int, lr: float) -> None:
+    """Set the optimizer, the learning rate's course and the intervals in a stage's config."""
+    config.train_cfg.max_iters = iterations
+    config.train_cfg.val_interval = args.val_interval
+    config.default_hooks.checkpoint.interval = args.checkpoint_interval
+    logger = config.default_hooks.logger
+    logger.interval = min(logger.interval, iterations)
+    config.optim_wrapper.optimizer.lr = lr
+    if args.precision == "bf16":
+        config.optim_wrapper.type = "Bf16OptimWrapper"
+    warmup, poly = config.param_scheduler
+    poly.update(begin=args.warmup_iters, end=args.poly_iters)
+    warmup.end = args.warmup_iters
+    config.param_scheduler = [warmup, poly] if args.warmup_iters else [poly]
 
 
-def choose_gpu(number: int) -> None:
-    """Use one GPU of those that are visible, before CUDA starts; without any, the CPU.
-
-    Raises:
-        InputError: there are GPUs, but fewer.
-    """
-    count = torch.cuda.device_count()  # counts without starting CUDA
-    if count == 0:
-        warn(f"--gpu-id {number}: this machine has no GPU, going on with the CPU")
-        return
-    if number >= count:
-        raise InputError(f"--gpu-id {number}: there are {count} GPUs, from 0")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[number] if visible else str(number)
+def stage_of(config: "Config") -> str:
+    """Return the name of a config's stage, which is that of its folders in a run."""
+    return STAGES.get(config.model.type, "segmenter")
 
 
-def choose_device(name: str) -> None:
-    """Make mmengine, which takes the best device that it sees, use the one that is named."""
-    device = resolve_device(name)
-    if device.type == "cuda" and device.index is not None:
-        choose_gpu(device.index)
-    elif device.type == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-def is_main_process() -> bool:
-    """Tell whether this is the process that writes, before any are connected."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
-
-
-def same_everywhere(path: Path | None, launcher: str) -> Path:
-    """Return the main process's path in each, of those that a launcher started."""
-    from mmengine.dist import broadcast_object_list
-
-    shared = [path]
-    if launcher != "none":
-        connect(launcher)
-        broadcast_object_list(shared)
-    assert shared[0]
-    return shared[0]
-
-
-def connect(launcher: str) -> None:
-    """Connect the processes that a launcher started.
-
-    Raises:
-        InputError: not torchrun's, on a machine without a GPU.
-    """
-    from mmengine.dist import init_dist, is_distributed
-
-    if is_distributed():
-        return
-    if torch.cuda.is_available():
-        init_dist(launcher, backend="nccl")
-    elif launcher == "pytorch":
-        torch.distributed.init_process_group("gloo")  # mmengine would look for GPUs
-    else:
-        raise InputError(f"--launcher {launcher} needs GPUs; torchrun and pytorch do without")
-
-
-def build_runner(config: "Config", launcher: str = "none", threads: int = 0) -> "Runner":
-    """Return mmengine's Runner for a config.
+def train_stage(config: "Config", run: Path, resume: Path | None, launcher: str = "none") -> None:
+    """Train as a config says, and export the weights.
 
     Args:
         config: From `load_config`.
-        launcher: `none`, or what started several processes: `pytorch`, `slurm` or `mpi`.
-        threads: Of the CPU, 0 for one a core.
-    """
-    from mmengine.runner import Runner
-
-    keep_freed_memory()
-    set_threads(threads)
-    config.launcher = launcher
-    if launcher != "none":
-        connect(launcher)
-        _share_between_processes(config)
-    return Runner.from_cfg(config)
-
-
-def _share_between_processes(config: "Config") -> None:
-    """On GPUs batch norms see the batches of all processes; CPUs have no device numbers."""
-    if torch.cuda.is_available():
-        config.sync_bn = "torch"
-        return
-    wrapper = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
-    config.model_wrapper_cfg = wrapper
-
-
-def train(
-    config: "Config", resume: Path | None = None, launcher: str = "none", threads: int = 0
-) -> Path:
-    """Train as a config says and return its working folder.
-
-    Args:
-        config: From `load_config`.
-        resume: A checkpoint of this very training to go on from.
+        run: The run's folder.
+        resume: A checkpoint of this very stage to go on with; None starts from the weights that
+            the config names.
         launcher: See `build_runner`.
-        threads: See `build_runner`.
 
     Raises:
-        InputError: weights to start from are absent or do not fit, or a foreign checkpoint.
+        InputError: weights to start from are missing or do not fit, or the checkpoint is not one
+            of this stage.
     """
+    stage = stage_of(config)
+    if (done := iterations_of(resume)) >= config.train_cfg.max_iters:
+        print(f"{stage} is done: {done} iterations")
+        return
+    print(f"{stage} goes on at {resume}" if resume else f"{stage} begins")
+    config.work_dir = str(stage_folder(run, stage))
+    config.visualizer.vis_backends[1].save_dir = str(run / "logs" / stage)
     for name in ("test_dataloader", "test_cfg", "test_evaluator"):
         config[name] = None
-    state = read_own_checkpoint(resume) if resume else {}
     if resume:
         config.load_from, config.resume = str(resume), True
     if config.model.type == "FuserSegmenter":
-        if resume:
-            config.model.pretrained_fuser = config.model.pretrained_segmenter = None
-        else:
-            find_weights(config.model)
-    runner = build_runner(config, launcher, threads)
-    if resume:
-        refuse_damage(runner, state, resume)
-    with first_cause():
-        runner.train()
-    return Path(config.work_dir)
+        find_weights(config.model, resume)
+    build_runner(config, launcher).train()
+    if is_main_process():
+        for path in export_weights(run, stage):
+            print(f"Weights: {path}")
 
 
-@contextmanager
-def first_cause() -> Iterator[None]:
-    """Give an `InputError` of a loading process without its traceback."""
-    try:
-        yield
-    except InputError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise InputError(last.partition("InputError: ")[2] or last) from error
+def find_weights(model: "Config", resume: Path | None = None) -> None:
+    """Replace the paths of the weights that stage 2 starts from by files that exist.
 
-
-def read_own_checkpoint(path: Path) -> dict[str, Any]:
-    """Return a checkpoint of a training here.
-
-    Raises:
-        InputError: unreadable, a pickle that can run code, or without an optimiser's state.
-    """
-    state = load_checkpoint(path)
-    if not {"state_dict", "optimizer", "param_schedulers", "meta"} <= set(state):
-        raise InputError(
-            f"{path} is no checkpoint of a run of this repository, which alone can be resumed; "
-            "start a new run from its weights (pretrained_fuser, pretrained_segmenter)"
-        )
-    return state
-
-
-def refuse_damage(runner: "Runner", state: Mapping[str, Any], path: Path) -> None:
-    """Let a run that goes on with a damaged checkpoint end in an `InputError`.
-
-    mmengine passes over weights that are missing, and raises all kinds of errors for the rest.
+    If there is no file where the config says, the fuser is the newest result of stage 1, and the
+    segmenter starts from random weights, with a warning.
 
     Args:
-        runner: About to resume.
-        state: What the checkpoint holds.
-        path: For messages.
-
-    Raises:
-        InputError: the network's weights are missing, of other shapes or types, or not finite.
-    """
-    model: Any = getattr(runner.model, "module", runner.model)
-    found, own = state["state_dict"], model.state_dict()
-    if not isinstance(found, dict) or found.keys() != own.keys():
-        raise InputError(f"{path} cannot be resumed: it holds the weights of another network")
-    for name, value in own.items():
-        there = found[name]
-        same = isinstance(there, Tensor) and (there.shape, there.dtype) == (
-            value.shape,
-            value.dtype,
-        )
-        if not (same and there.isfinite().all()):
-            raise InputError(f"{path} cannot be resumed: its {name} is damaged")
-    resume = runner.load_or_resume
-
-    def resume_or_refuse() -> None:
-        try:
-            resume()
-        except UNREADABLE as error:
-            raise InputError(f"{path} cannot be resumed, it is damaged: {error}") from error
-
-    runner.load_or_resume = resume_or_refuse  # type: ignore[method-assign]
-
-
-def find_weights(model: "Config") -> None:
-    """Replace the paths of a stage 2 model's weights by files that exist.
-
-    Stage 1's result is looked for where the config says, then it is the last that was trained. A
-    segmenter that is absent is left to chance, with a warning.
+        model: The config's model.
+        resume: A checkpoint; it replaces all weights, so that none are looked for.
 
     Raises:
         InputError: there is no result of stage 1.
     """
+    if resume:
+        model.pretrained_fuser = model.pretrained_segmenter = None
+        return
     wanted = model.get("pretrained_fuser")
     if wanted and model.get("fusion", "network") == "network":
-        found = Path(wanted) if Path(wanted).is_file() else _newest_stage1()
+        found = Path(wanted) if Path(wanted).is_file() else newest_result("stage1")
         if found is None:
             raise InputError(
                 f"no result of stage 1: neither {wanted} (pretrained_fuser) nor a checkpoint "
-                f"of {STAGE1} in work_dirs/ or runs/; run stage 1 first"
+                "of it in runs/ or work_dirs/; run stage 1 first"
             )
         print(f"The fuser starts from {found}")
         model.pretrained_fuser = str(found)
@@ -292,17 +162,44 @@ def find_weights(model: "Config") -> None:
         print(f"The segmenter starts from {segmenter}")
 
 
-def _newest_stage1() -> Path | None:
-    folders = [HERE / "work_dirs" / Path(STAGE1).stem]
-    folders += (HERE / "runs").glob("*/checkpoints/stage1")
-    found = [path for folder in folders if (path := newest_checkpoint(folder))]
+def newest_result(stage: str) -> Path | None:
+    """Return the newest checkpoint of a stage in `runs/` and `work_dirs/`, if any."""
+    runs = [run for root in (RUNS, HERE / "work_dirs") for run in root.glob("*")]
+    found = [path for run in runs if (path := newest_checkpoint(stage_folder(run, stage)))]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def newest_checkpoint(work_dir: Path) -> Path | None:
-    """Return the last checkpoint of a working folder that was written to its end, if any."""
-    said = work_dir / "last_checkpoint"
-    if not said.is_file():
-        return None
-    path = work_dir / Path(said.read_text(encoding="utf-8").strip()).name
-    return path if path.is_file() else None
+def export_weights(run: Path, stage: str) -> list[Path]:
+    """Write a stage's best weights as safetensors into the run, and return the files.
+
+    The best weights are those with the highest mIoU if they were scored, else the last ones. They
+    are stored in float16: half as large, and fused images differ by at most one gray level.
+    """
+    folder = stage_folder(run, stage)
+    best = sorted(folder.glob("best_mIoU_iter_*.pth"), key=iterations_of)
+    source = best[-1] if best else newest_checkpoint(folder)
+    if source is None:
+        return []
+    state = state_dict_of(load_checkpoint(source))
+    about = {
+        "method": "BFFR_2022",
+        "stage": stage,
+        "iterations": str(iterations_of(source)),
+        "git_revision": git_revision(),
+    }
+    written = []
+    for name, tensors in ((FUSER, fuser_of(state)), (SEGMENTER, segmenter_of(state))):
+        if tensors:
+            path = run / "checkpoints" / name
+            _write_halves(path, tensors, about)
+            written.append(path)
+    return written
+
+
+def _write_halves(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    halves = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in tensors.items()
+    }
+    data = to_safetensors(halves, about)
+    write_atomically(path, lambda file: file.write(data))

@@ -3,7 +3,7 @@ dataset_type = "MFNet"
 data_root = "data/MFNet"
 crop_size = (240, 320)  # high, wide
 train_pipeline = [
-    dict(type="LoadLabelledPair"),
+    dict(type="LoadLabeledPair"),
     dict(type="RandomResize", scale=(640, 480), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type="RandomCrop", crop_size=crop_size, cat_max_ratio=0.75),
     dict(type="RandomFlip", prob=0.5),
@@ -11,7 +11,7 @@ train_pipeline = [
     dict(type="PackSegInputs"),
 ]
 test_pipeline = [
-    dict(type="LoadLabelledPair"),
+    dict(type="LoadLabeledPair"),
     dict(type="PackSegInputs"),
 ]
 train_dataloader = dict(
