@@ -2,7 +2,7 @@
 custom_imports = dict(imports=["mmseg_bffr"])
 default_scope = "mmseg"
 env_cfg = dict(
-    cudnn_benchmark=False,  # it may choose differently in every run
+    cudnn_benchmark=False,  # True may select other kernels in every run
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
 )
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]

@@ -7,5 +7,5 @@ _base_ = [
 ]
 train_dataloader = dict(batch_size=2)
 optim_wrapper = dict(optimizer=dict(lr=6e-4))
-train_cfg = dict(max_iters=20000, val_interval=20000)  # of a schedule laid out for 160,000
-val_dataloader = None  # nothing to score
+train_cfg = dict(max_iters=20000, val_interval=20000)  # the decay is that of 160,000
+val_dataloader = None  # there is no score for a fused image

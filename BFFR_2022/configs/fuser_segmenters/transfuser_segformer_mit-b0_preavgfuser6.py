@@ -5,8 +5,7 @@ _base_ = [
     "../_base_/schedules/poly_160k.py",
     "../_base_/default_runtime.py",
 ]
-# Stage 1's result; while there is no such file,
-# the newest below work_dirs/transfuser6_avg.
+# The result of stage 1. If there is no such file, the newest stage 1 in runs/ or work_dirs/.
 checkpoint = "pretrain/avg_fuser.pth"
 model = dict(
     type="FuserSegmenter",
@@ -15,7 +14,7 @@ model = dict(
     lam=1e-3,
     normalize=True,  # False: values in [0, 1] to the segmenter, as in the official code
     authors_quirks=False,
-    data_preprocessor=dict(mean=None, std=None, bgr_to_rgb=False),  # the model scales its four
+    data_preprocessor=dict(mean=None, std=None, bgr_to_rgb=False),  # the model scales values
 )
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")

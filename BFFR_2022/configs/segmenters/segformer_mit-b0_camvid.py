@@ -1,4 +1,4 @@
-# SegFormer-B0 trained on CamVid, to start from where ImageNet weights cannot be had.
+# SegFormer-B0 trained on CamVid, to start from if there are no ImageNet weights.
 _base_ = ["../_base_/models/segformer_mit-b0.py", "../_base_/default_runtime.py"]
 
 data_root = "data/camvid"

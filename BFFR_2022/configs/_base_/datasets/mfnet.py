@@ -1,7 +1,7 @@
-# MFNet: pairs of 640x480 with labels, and a list for each split.
+# MFNet: labeled pairs of 640x480, and a list of stems for each split.
 dataset_type = "MFNet"
 data_root = "data/MFNet"
-crop_size = (240, 320)  # high, wide
+crop_size = (240, 320)  # height, width
 train_pipeline = [
     dict(type="LoadLabeledPair"),
     dict(type="RandomResize", scale=(640, 480), ratio_range=(0.5, 2.0), keep_ratio=True),

@@ -1,5 +1,5 @@
 # SegFormer-B0 (Xie et al. 2021) for 9 classes.
-norm_cfg = dict(type="BN", requires_grad=True)  # several GPUs: see util_train
+norm_cfg = dict(type="BN", requires_grad=True)  # for several GPUs see util_mmengine
 model = dict(
     type="EncoderDecoder",
     data_preprocessor=dict(

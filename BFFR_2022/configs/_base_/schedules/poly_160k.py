@@ -1,4 +1,4 @@
-# AdamW, a linear warm-up, then a straight line to 0 at 160,000 iterations.
+# AdamW; the learning rate warms up linearly and decays linearly to 0 at 160,000 iterations.
 optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="AdamW", lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01),
