@@ -64,6 +64,6 @@ def test_fusion_has_the_common_flags_and_its_own(capsys: pytest.CaptureFixture[s
     assert (args.segment, args.segmenter, args.color) == (True, Path("s.pth"), False)
     with pytest.raises(SystemExit):
         run_fusion.parse_args(["--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert f"{TILE['cpu']} on cpu" in said
-    assert "--strategy" not in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"{TILE['cpu']} on cpu" in printed
+    assert "--strategy" not in printed

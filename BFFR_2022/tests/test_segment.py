@@ -99,7 +99,7 @@ def test_writer_draws_and_counts(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
-def test_segmenter_is_the_network_on_normalised_values(segmenter: Segmenter) -> None:
+def test_segmenter_is_the_network_on_normalized_values(segmenter: Segmenter) -> None:
     image = picture(0, *SIZE)
     planes = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
     mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]

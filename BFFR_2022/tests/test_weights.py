@@ -1,4 +1,4 @@
-"""Weights of fuser and segmenter in every published form, told apart and computing the same."""
+"""Weights of fuser and segmenter in every published form: recognized, and computing the same."""
 
 from collections.abc import Callable
 from pathlib import Path
