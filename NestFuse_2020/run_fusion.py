@@ -3,19 +3,18 @@
 import argparse
 from collections.abc import Sequence
 
-from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags, non_empty
-from utils.common.pairs import DefaultSet
-from utils.common.pipeline import fuse_files
-from utils.util_device import set_threads
-from utils.util_fusion import MODE_CHANNELS, ImageFusion
+from utils.common.fusion_flags import add_fusion_flags
+from utils.common.infrared_pairs import PAIRS, add_pair_flags
+from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import run_main
 
 RESULTS = HERE / "fusion_result"
-DEMO = HERE.parent / "common_data" / "demo" / "ir_vis"
-USER_SETS = ("Road", "Tno")  # documented folders, fused by default if the user has filled them
+OWN = [  # fused if no source is named and the user has put images there
+    DefaultSet(PAIRS, HERE / "fusion_test_data" / name, RESULTS / name) for name in ("Road", "Tno")
+]
+DEMO = [DefaultSet(PAIRS, HERE / "demo", RESULTS)]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -23,20 +22,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = FlagParser(
         description="Fuse registered images with NestFuse; the demo pairs if none are given."
     )
-    add_fusion_flags(parser, "pair")
-    method = parser.add_argument_group("NestFuse")
+    add_pair_flags(parser)
+    add_fusion_flags(parser)
+    method = parser.add_flag_group("NestFuse")
     method.add_argument(
-        "--spatial", choices=SPATIAL, default="mean", help="activity over channels (Eq. 4)"
+        "--spatial",
+        choices=("mean", "sum"),
+        default="mean",
+        help="activity at a pixel: mean or sum over the channels (Eq. 4)",
     )
     method.add_argument(
-        "--channel", choices=CHANNEL, default="avg", help="pooling of a channel's map (Eq. 6)"
+        "--channel",
+        choices=("avg", "max", "nuclear"),
+        default="avg",
+        help="pooling of each channel's map (Eq. 6)",
     )
     method.add_argument(
-        "--attention", choices=ATTENTION, default="both", help="their mean (Eq. 8), or one alone"
+        "--attention",
+        choices=("both", "spatial", "channel"),
+        default="both",
+        help="mean of spatial and channel attention (Eq. 8), or one of them alone",
     )
     method.add_argument(
         "--rgb_mode",
-        choices=tuple(MODE_CHANNELS),
+        choices=("luma", "channels"),
         default="luma",
         help="fuse luma and keep the chroma, or fuse R, G and B with an RGB network",
     )
@@ -44,26 +53,27 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Fuse what `args` says and return the exit status."""
-    set_threads(args.threads)
+    """Fuse what `args` names and return the exit status."""
+    jobs = find_jobs(args, [PAIRS], OWN, DEMO, RESULTS)
+
+    # PyTorch takes seconds to load: --help and wrong paths are answered before.
+    from utils.common.infrared import read_pair
+    from utils.common.pipeline import fuse_files
+    from utils.util_fusion import ImageFusion
+
     fusion = ImageFusion(
         args.weights,
-        args.spatial,
-        args.channel,
-        args.attention,
-        args.rgb_mode,
-        args.device,
-        args.tile,
-        args.color,
-        args.stretch,
+        spatial=args.spatial,
+        channel=args.channel,
+        attention=args.attention,
+        rgb_mode=args.rgb_mode,
+        device=args.device,
+        tile=args.tile,
+        color=args.color,
+        stretch=args.stretch,
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).")
-    print("Loading data...")
-    own = non_empty(HERE / "fusion_test_data" / name for name in USER_SETS)
-    sets = [DefaultSet(folder, RESULTS / folder.name, "pair") for folder in own]
-    jobs = jobs_from_flags(args, sets or [DefaultSet(DEMO, RESULTS, "pair")], RESULTS)
-    print("Fusing...")
-    return fuse_files(fusion, jobs, args)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
+    return fuse_files(fusion, jobs, args, {"pair": read_pair})
 
 
 if __name__ == "__main__":

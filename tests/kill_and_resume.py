@@ -106,7 +106,7 @@ def check_fusing(method: Path, kills: int, rng: random.Random) -> list[str]:
     """Return what was wrong with fusions that were killed once each."""
     wrong = []
     flags = make_pairs(method / "pairs")
-    command = ["run_fusion.py", *flags, "--threads", "1", "--overwrite", "--output", "fused"]
+    command = ["run_fusion.py", *flags, "--overwrite", "--output", "fused"]
     whole = finish(method, command)
     expected = {path.name: path.read_bytes() for path in (method / "fused").iterdir()}
     if len(expected) != PAIRS:

@@ -12,7 +12,7 @@ from tests.common.test_checkpoint import Trap
 from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script, runs_of, scalars, weights_of
 from tests.method import build
-from tests.scenes import exposures, put_couple, put_scene, put_scenes
+from tests.scenes import put_couple, put_scenes
 
 SMALL = ("--crop_size", 16)
 TINY = (*SMALL, "--num_epochs", 1)
@@ -197,13 +197,11 @@ def test_identical_exposures(tmp_path: Path, fuse: Call, train: Call, image: np.
     for number in range(4):
         files = [put(tmp_path / "scenes" / f"{number}" / f"{n}.png", image) for n in "ab"]
     output = tmp_path / "out" / "fused.png"
-    outcome = fuse("--images", *files, "--output", output, "--save_desired")
+    outcome = fuse("--images", *files, "--output", output)
     assert outcome.status == 0
     assert f"warning: {files[0]}, {files[1]} are identical" in outcome.err
     off = get(output).astype(int) - image
     assert np.abs(off).mean() < 25 or off.std() == 0  # nearly the source, or as flat as it is
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    assert np.abs(get(output.parent / "desired" / "fused.png").astype(int) - gray).max() <= 1
 
     outcome = train("--image_path", tmp_path / "scenes", *TINY, "--val_fraction", 0.25)
     assert outcome.status == 0
@@ -254,11 +252,6 @@ def test_unwritable_output(tmp_path: Path, fuse: Call, couple: list[object]) -> 
         assert outcome.status == 1
         assert "cannot make" in outcome.err
         assert str(tmp_path / "file") in outcome.err
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "desired").touch()  # a file where the folder is to be
-    outcome = fuse(*couple, "--save_desired")
-    assert outcome.status == 1
-    assert str(tmp_path / "out" / "desired") in outcome.err
     if not Path("/proc/version").exists():
         return
     outcome = fuse(*couple, "--output", "/proc/fused.png")
@@ -296,24 +289,6 @@ def test_source_as_output(tmp_path: Path, fuse: Call, couple: list[object]) -> N
         assert outcome.status == 1
         assert f"--output {path} is one of the sources" in outcome.err
         assert path.read_bytes() == before
-
-
-def test_exposures_too_small_for_what_the_loss_asks(tmp_path: Path, fuse: Call) -> None:
-    files = put_scene(tmp_path / "s", size=(10, 40))
-    outcome = fuse("--images", *files, "--output", tmp_path / "f.png", "--save_desired")
-    assert outcome.status == 1
-    assert "error: " in outcome.err
-
-
-@pytest.mark.parametrize("folder", ["desired", "under"])
-def test_desired_image_replaces_nothing(tmp_path: Path, fuse: Call, folder: str) -> None:
-    under = put(tmp_path / folder / "a.png", exposures(0)[0])
-    over = put(tmp_path / "over" / "a.png", exposures(0)[1])
-    there = under if folder == "desired" else put(tmp_path / "desired" / "a.png", picture(0))
-    before = there.read_bytes()
-    outcome = fuse("--under", under, "--over", over, "--output", tmp_path, "--save_desired")
-    assert there.read_bytes() == before
-    assert outcome.status == 1
 
 
 @pytest.mark.parametrize("val", [0, 0.3])

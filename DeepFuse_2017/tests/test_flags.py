@@ -53,8 +53,6 @@ FUSION = {
     "stretch": ("minmax", "minmax"),
     "device": ("cpu", "cpu"),
     "tile": ("0", 0),
-    "threads": ("1", 1),
-    "save_desired": ("", True),
 }
 FLAGS = [(configs.parse_args, name, *case) for name, case in TRAIN.items()]
 FLAGS += [(run_fusion.parse_args, name, *case) for name, case in FUSION.items()]

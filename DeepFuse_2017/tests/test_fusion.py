@@ -10,7 +10,8 @@ from tests.conftest import Call
 from tests.helpers import get, picture, put, run_script
 from tests.scenes import exposures, put_couple, put_scene, put_scenes
 from utils.common.color import LUMA
-from utils.util_fusion import desired_luma
+from utils.common.exposures import EXPOSURES
+from utils.common.pairs import DefaultSet
 
 
 def levels(path: Path) -> np.ndarray:
@@ -101,11 +102,10 @@ def test_equal_copies_give_what_two_give(tmp_path: Path, fuse: Call, count: int)
 def test_sixteen_bits_in_sixteen_bits_out(tmp_path: Path, fuse: Call, channels: int) -> None:
     files = put_scene(tmp_path / "s", count=3, channels=channels, dtype=np.uint16)
     output = tmp_path / "fused.tif"
-    assert fuse("--images", *files, "--output", output, "--save_desired").status == 0
+    assert fuse("--images", *files, "--output", output).status == 0
     fused = get(output)
     assert (fused.dtype, fused.shape) == (np.uint16, get(files[0]).shape)
     assert len(np.unique(fused)) > 256  # not eight bits spread
-    assert get(tmp_path / "desired" / "fused.tif").dtype == np.uint16
     eight = put(tmp_path / "eight.png", (get(files[0]) // 257).astype(np.uint8))
     assert fuse("--images", eight, *files[1:], "--output", tmp_path / "fused.png").status == 0
     rounded = levels(tmp_path / "fused.png")
@@ -118,7 +118,7 @@ def test_console_output(tmp_path: Path, gray_weights: Path) -> None:
     done = run_script(
         "run_fusion.py",
         *("--scene_dir", scenes, "--output", tmp_path / "out"),
-        *("--weights", gray_weights, "--device", "cpu", "--threads", 1),
+        *("--weights", gray_weights, "--device", "cpu"),
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -134,9 +134,7 @@ def test_console_output(tmp_path: Path, gray_weights: Path) -> None:
 def test_other_documented_name(tmp_path: Path, gray_weights: Path) -> None:
     under, over = put_couple(tmp_path, "a")
     flags = ("--under", under, "--over", over, "--output", tmp_path / "f.png")
-    done = run_script(
-        "run_infer.py", *flags, "--weights", gray_weights, "--device", "cpu", "--threads", 1
-    )
+    done = run_script("run_infer.py", *flags, "--weights", gray_weights, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert get(tmp_path / "f.png").shape == (33, 47, 3)
 
@@ -180,20 +178,7 @@ def test_misalignment_is_warned_of(tmp_path: Path, fuse: Call) -> None:
     outcome = fuse("--under", under, "--over", over, "--output", tmp_path / "fused.png")
     assert outcome.status == 0
     assert f"warning: {over} seems to lie " in outcome.err
-    assert f"pixels off {under}; --align does" in outcome.err
-
-
-def test_desired_images_are_saved_on_request(tmp_path: Path, fuse: Call) -> None:
-    scenes = put_scenes(tmp_path / "scenes", 2, count=3)
-    flags = ("--scene_dir", scenes, "--output", tmp_path / "out")
-    assert fuse(*flags).status == 0
-    assert not (tmp_path / "out" / "desired").exists()
-    assert fuse(*flags, "--save_desired", "--overwrite").status == 0
-    for name in ("s00", "s01"):
-        expected = desired_luma([get(p) for p in sorted((scenes / name).iterdir())])
-        assert expected.std() > 5
-        np.testing.assert_array_equal(get(tmp_path / "out" / "desired" / f"{name}.png"), expected)
-        assert get(tmp_path / "out" / f"{name}.png").shape == (33, 47, 3)
+    assert f"pixels off {under}; --align brings them together" in outcome.err
 
 
 def test_stretch_fills_the_range(tmp_path: Path, fuse: Call) -> None:
@@ -206,7 +191,7 @@ def test_stretch_fills_the_range(tmp_path: Path, fuse: Call) -> None:
     assert np.ptp(get(tmp_path / "minmax.png")) == 255
 
 
-def test_colour_is_the_sources_and_neutral_where_they_are(tmp_path: Path, fuse: Call) -> None:
+def test_color_is_the_sources_and_neutral_where_they_are(tmp_path: Path, fuse: Call) -> None:
     sources = [image.astype(int) // 2 + 50 for image in exposures(0)]
     for image in sources:
         image[:, :20] = image[:, :20, :1]
@@ -219,7 +204,7 @@ def test_colour_is_the_sources_and_neutral_where_they_are(tmp_path: Path, fuse: 
     assert np.corrcoef(hue.ravel(), expected.ravel())[0, 1] > 0.95
 
 
-def test_one_coloured_source_gives_its_colour(tmp_path: Path, fuse: Call) -> None:
+def test_one_colored_source_gives_its_color(tmp_path: Path, fuse: Call) -> None:
     under, over = exposures(0)
     files = [put(tmp_path / "u.png", under // 2 + 50), put(tmp_path / "o.png", over[..., 1])]
     for order in (files, files[::-1]):
@@ -236,9 +221,12 @@ def test_one_coloured_source_gives_its_colour(tmp_path: Path, fuse: Call) -> Non
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Demo scenes, the user's and the results', all in one place."""
-    monkeypatch.setattr(run_fusion, "DEMO", put_scenes(tmp_path / "demo", 2))
-    monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "data_result")
-    monkeypatch.setattr(run_fusion, "USER_SET", tmp_path / "data_test")
+    results = tmp_path / "data_result" / "pair"
+    put_scenes(tmp_path / "demo", 2)
+    monkeypatch.setattr(run_fusion, "RESULTS", results)
+    for name, folder in (("DEMO", "demo"), ("OWN", "data_test")):
+        sets = [DefaultSet(EXPOSURES, tmp_path / folder, results)]
+        monkeypatch.setattr(run_fusion, name, sets)
     return tmp_path
 
 
@@ -250,6 +238,8 @@ def test_without_arguments_the_demo_scenes_any_number_of_times(folders: Path, fu
         results = folders / "data_result" / "pair"
         assert sorted(path.stem for path in results.iterdir()) == ["s00", "s01", "three"]
         assert f"Output path: {results} (3 images)" in outcome.out
+        assert f"note: fusing the demo images in {folders / 'demo'}" in outcome.err
+        assert all(flag in outcome.err for flag in ("--under", "--over"))
     (folders / "data_test").mkdir()  # empty
     assert "(3 images)" in fuse().out
 

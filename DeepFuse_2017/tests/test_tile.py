@@ -2,16 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.DeepFuse import DeepFuse
-from tests.helpers import picture
 from tests.method import near_identity
 from tests.scenes import exposures
-from utils.common.tile import TiledFusion
-from utils.util_fusion import ImageFusion, desired_luma
+from utils.util_fusion import ImageFusion
 
 MODEL = near_identity(noise=0.02)  # far from pointwise
 
@@ -20,9 +17,8 @@ def fusion_of(
     tile: int, receptive_radius: int = DeepFuse.receptive_radius, **options: object
 ) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
-    fusion = ImageFusion.__new__(ImageFusion)
-    TiledFusion.__init__(fusion, torch.device("cpu"), 1, receptive_radius, tile, **options)
-    fusion.model = MODEL
+    fusion = ImageFusion(model=MODEL, device="cpu", tile=tile, **options)
+    fusion.receptive_radius = receptive_radius
     return fusion
 
 
@@ -36,13 +32,13 @@ def floats(count: int, height: int, width: int, channels: int) -> list[np.ndarra
     width=st.integers(2, 45),
     tile=st.integers(1, 50),
     count=st.integers(2, 4),
-    colour=st.booleans(),
+    color=st.booleans(),
     stretch=st.sampled_from(["none", "minmax"]),
 )
 def test_tiled_equals_whole(
-    height: int, width: int, tile: int, count: int, colour: bool, stretch: str
+    height: int, width: int, tile: int, count: int, color: bool, stretch: str
 ) -> None:
-    sources = floats(count, height, width, 3 if colour else 1)
+    sources = floats(count, height, width, 3 if color else 1)
     whole = fusion_of(0, stretch=stretch).fuse(sources)
     tiled = fusion_of(tile, stretch=stretch).fuse(sources)
     assert whole.shape == tiled.shape == sources[0].shape
@@ -63,19 +59,3 @@ def test_result_has_the_type_of_the_first_source(dtype: type) -> None:
     first = exposures(0, 2, channels=1, dtype=dtype)[0]
     assert fusion_of(16).fuse([first, other]).dtype == dtype
     assert fusion_of(16).fuse([other, first]).dtype == np.uint8
-
-
-@pytest.mark.parametrize("size", [(11, 11), (11, 530), (517, 40), (523, 521)])
-def test_desired_luma_has_no_seam(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = [picture(n, *size, channels=1, dtype=np.uint16) for n in range(2)]
-    tiled = desired_luma(sources)
-    monkeypatch.setattr("utils.util_fusion.DESIRED_TILE", 0)
-    whole = desired_luma(sources)
-    assert tiled.shape == size
-    assert np.abs(tiled.astype(int) - whole).max() <= 1
-
-
-@pytest.mark.parametrize("side", [512, 523, 1030])
-def test_desired_luma_where_the_last_tile_is_thin(side: int) -> None:
-    sources = [picture(n, side, 12, channels=3) for n in range(3)]
-    assert desired_luma(sources).shape == (side, 12)

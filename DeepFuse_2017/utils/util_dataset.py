@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from utils.common.exposures import find_scenes
 from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
-from utils.common.pairs import find_scenes
 from utils.common.scenes import Scene, read_scenes
 from utils.common.split import hold_out
 from utils.utils import InputError

@@ -75,7 +75,7 @@ def fuse(gray_weights: Path, capsys: pytest.CaptureFixture[str]) -> Call:
         return _exit_of(
             lambda: run_main(
                 run_fusion.main,
-                run_fusion.parse_args([*words, "--device", "cpu", "--threads", "1"]),
+                run_fusion.parse_args([*words, "--device", "cpu"]),
             ),
             capsys,
         )

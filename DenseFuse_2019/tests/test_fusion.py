@@ -9,6 +9,8 @@ import run_fusion
 from models.fusion_strategy import STRATEGIES
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_layouts, put_pair, run_script
+from utils.common.infrared_pairs import PAIRS
+from utils.common.pairs import DefaultSet
 from utils.util_fusion import ImageFusion
 
 COLOURS = ("--color", "--gray", "--rgb_mode")
@@ -50,7 +52,7 @@ def test_folder_run_equals_single_runs(
 def test_other_documented_name(tmp_path: Path, gray_weights: Path) -> None:
     ir, vis = put_pair(tmp_path, "a")
     flags = ("--ir", ir, "--vis", vis, "--weights", gray_weights, "--output", tmp_path / "f.png")
-    done = run_script("run_infer.py", *flags, "--device", "cpu", "--threads", 1)
+    done = run_script("run_infer.py", *flags, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert get(tmp_path / "f.png").shape == (33, 47, 3)
 
@@ -59,13 +61,15 @@ def test_without_arguments_the_demo_pairs_any_number_of_times(
     tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_pair(tmp_path / "demo", "a")
-    monkeypatch.setattr(run_fusion, "DEMO", tmp_path / "demo")
-    monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "data_result")
-    monkeypatch.setattr(run_fusion, "USER_SETS", {tmp_path / "Road": tmp_path / "Road_fusion"})
+    demo = DefaultSet(PAIRS, tmp_path / "demo", tmp_path / "data_result" / "pair")
+    monkeypatch.setattr(run_fusion, "DEMO", [demo])
+    road = DefaultSet(PAIRS, tmp_path / "Road", tmp_path / "Road_fusion")
+    monkeypatch.setattr(run_fusion, "OWN", [road])
     for _ in range(2):
         outcome = fuse()
         assert outcome.status == 0
         assert f"Output path: {tmp_path / 'data_result' / 'pair' / 'a.png'}" in outcome.out
+        assert f"note: fusing the demo images in {tmp_path / 'demo'}" in outcome.err
     put_pair(tmp_path / "Road", "b")
     assert fuse().status == 0
     assert (tmp_path / "Road_fusion" / "b.png").is_file()
@@ -76,7 +80,7 @@ def test_the_users_sets_in_every_layout(
 ) -> None:
     results = []
     for folder in put_layouts(tmp_path):
-        monkeypatch.setattr(run_fusion, "USER_SETS", {folder: folder / "fused"})
+        monkeypatch.setattr(run_fusion, "OWN", [DefaultSet(PAIRS, folder, folder / "fused")])
         assert fuse().status == 0
         results.append((folder / "fused" / "01.png").read_bytes())
     assert len(set(results)) == 1
@@ -110,6 +114,6 @@ def test_three_sources(tmp_path: Path, fuse: Call, strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
 def test_equal_copies_give_what_two_give(gray_weights: Path, strategy: str) -> None:
-    fusion = ImageFusion(gray_weights, strategy, device="cpu")
+    fusion = ImageFusion(gray_weights, strategy=strategy, device="cpu")
     image = picture(0) / np.float32(255)
     np.testing.assert_allclose(fusion.fuse([image] * 3), fusion.fuse([image] * 2), atol=2e-6)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
+from models.fusion_strategy import STRATEGIES
 from tests.helpers import picture
 from tests.method import near_identity
 from utils.common.tile import tiles
@@ -25,13 +25,9 @@ def network(channels: int) -> torch.nn.Module:
 
 def fusion_of(strategy: str, channels: int, tile: int, **options: object) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
-    fusion = ImageFusion.__new__(ImageFusion)
-    receptive_radius = network(channels).receptive_radius + STRATEGY_RADIUS[strategy]
-    super(ImageFusion, fusion).__init__(
-        torch.device("cpu"), channels, receptive_radius, tile, **options
-    )
-    fusion.model, fusion.strategy = network(channels), STRATEGIES[strategy]
-    return fusion
+    mode = "luma" if channels == 1 else "channels"
+    options |= {"rgb_mode": mode, "device": "cpu", "tile": tile}
+    return ImageFusion(model=network(channels), strategy=strategy, **options)
 
 
 def floats(seed: int, height: int, width: int, channels: int) -> np.ndarray:

@@ -4,18 +4,17 @@ from pathlib import Path
 
 from torch import Tensor
 
+from models.DenseFuse import DenseFuse
 from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
+from utils import HERE
+from utils.common.rgb_mode import check_channels
 from utils.common.tile import TiledFusion
-from utils.util_device import memory_format, resolve_device
 from utils.util_weights import load_model
-from utils.utils import InputError
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-DEFAULT_WEIGHTS = {
-    "luma": WEIGHTS / "densefuse_gray.safetensors",
-    "channels": WEIGHTS / "densefuse_rgb.safetensors",
+WEIGHTS = {
+    "luma": HERE / "weights" / "densefuse_gray.safetensors",
+    "channels": HERE / "weights" / "densefuse_rgb.safetensors",
 }
-MODE_CHANNELS = {"luma": 1, "channels": 3}
 
 
 class ImageFusion(TiledFusion):
@@ -24,22 +23,27 @@ class ImageFusion(TiledFusion):
         fused = ImageFusion().fuse([visible, infrared])
 
     Args:
-        weights: A weights file or checkpoint; the repository's own by default.
+        weights: A weights file or checkpoint; by default the one of `rgb_mode` in weights/.
+        model: A network to use instead of a file.
         strategy: `addition` or `l1` (Sec. III-B), or `max`, which the paper does not have.
-        rgb_mode: `luma` fuses the luma with the gray network and keeps the colour of the
+        rgb_mode: `luma` fuses the luma with the gray network and keeps the color of the
             sources; `channels` puts R, G and B through the RGB network.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`; so are `color` and `stretch`.
-        color: Colour result where a source has colour.
+        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
+        tile: Side of a tile in pixels.
+        color: Give the result the color of its sources.
         stretch: `none`, `minmax` or `max`.
 
     Raises:
         InputError: weights that are absent, unreadable or for another `rgb_mode`.
     """
 
+    model: DenseFuse
+
     def __init__(
         self,
         weights: Path | None = None,
+        *,
+        model: DenseFuse | None = None,
         strategy: str = "addition",
         rgb_mode: str = "luma",
         device: str = "auto",
@@ -47,19 +51,20 @@ class ImageFusion(TiledFusion):
         color: bool = True,
         stretch: str = "none",
     ) -> None:
-        self.weights = weights or DEFAULT_WEIGHTS[rgb_mode]
-        self.model, self.form = load_model(self.weights)
-        if self.model.channels != MODE_CHANNELS[rgb_mode]:
-            has, mode = ("a gray", "luma") if self.model.channels == 1 else ("an RGB", "channels")
-            raise InputError(
-                f"{self.weights} holds {has} network, which --rgb_mode {rgb_mode} cannot use; "
-                f"say --rgb_mode {mode}, or give other --weights"
-            )
-        receptive_radius = self.model.receptive_radius + STRATEGY_RADIUS[strategy]
-        where = resolve_device(device)
-        super().__init__(where, self.model.channels, receptive_radius, tile, color, stretch)
-        self.model.to(where).to(memory_format=memory_format(where))
+        self.weights, self.form = weights or WEIGHTS[rgb_mode], "a given network"
+        if model is None:
+            model, self.form = load_model(self.weights)
+        check_channels(model.channels, rgb_mode, self.weights)
         self.strategy = STRATEGIES[strategy]
+        super().__init__(
+            model,
+            channels=model.channels,
+            receptive_radius=model.receptive_radius + STRATEGY_RADIUS[strategy],
+            device=device,
+            tile=tile,
+            color=color,
+            stretch=stretch,
+        )
 
     def fuse_planes(self, planes: Tensor) -> Tensor:
         """Fuse (N, C, H, W) in [0, 1] to (1, C, H, W), not clipped."""

@@ -9,6 +9,8 @@ import run_fusion
 from models.fusion_strategy import CHANNEL
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_layouts, put_pair
+from utils.common.infrared_pairs import PAIRS
+from utils.common.pairs import DefaultSet
 from utils.util_fusion import ImageFusion
 
 ATTENTION = [
@@ -73,18 +75,24 @@ def test_default_attention(gray_weights: Path) -> None:
     assert (fusion.spatial, fusion.channel, fusion.attention) == ("mean", "avg", "both")
 
 
+def own_sets(folder: Path) -> list[DefaultSet]:
+    """Return the user's sets if `folder` were the method's."""
+    data, results = folder / "fusion_test_data", folder / "fusion_result"
+    return [DefaultSet(PAIRS, data / name, results / name) for name in ("Road", "Tno")]
+
+
 def test_without_arguments_the_demo_pairs_any_number_of_times(
     tmp_path: Path, fuse: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_pair(tmp_path / "demo", "a")
     results = tmp_path / "fusion_result"
-    monkeypatch.setattr(run_fusion, "HERE", tmp_path)
-    monkeypatch.setattr(run_fusion, "DEMO", tmp_path / "demo")
-    monkeypatch.setattr(run_fusion, "RESULTS", results)
+    monkeypatch.setattr(run_fusion, "DEMO", [DefaultSet(PAIRS, tmp_path / "demo", results)])
+    monkeypatch.setattr(run_fusion, "OWN", own_sets(tmp_path))
     for _ in range(2):
         outcome = fuse()
         assert outcome.status == 0
         assert f"Output path: {results / 'a.png'}" in outcome.out
+        assert f"note: fusing the demo images in {tmp_path / 'demo'}" in outcome.err
     for name, stem in (("Road", "b"), ("Tno", "c")):
         put_pair(tmp_path / "fusion_test_data" / name, stem)
     assert fuse().status == 0
@@ -97,8 +105,7 @@ def test_the_users_sets_in_every_layout(
 ) -> None:
     results = []
     (tmp_path / "fusion_test_data").mkdir()
-    monkeypatch.setattr(run_fusion, "HERE", tmp_path)
-    monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "fusion_result")
+    monkeypatch.setattr(run_fusion, "OWN", own_sets(tmp_path))
     for folder in put_layouts(tmp_path / "layouts"):
         own = folder.rename(tmp_path / "fusion_test_data" / "Road")
         assert fuse().status == 0
@@ -149,8 +156,8 @@ def test_three_sources(tmp_path: Path, fuse: Call, attention: tuple[str, ...]) -
 @every_attention
 def test_equal_copies_give_what_one_gives(gray_weights: Path, attention: tuple[str, ...]) -> None:
     args = run_fusion.parse_args(list(attention))
-    chosen = (args.spatial, args.channel, args.attention)
-    fusion = ImageFusion(gray_weights, *chosen, device="cpu", color=False)
+    chosen = {"spatial": args.spatial, "channel": args.channel, "attention": args.attention}
+    fusion = ImageFusion(gray_weights, **chosen, device="cpu", color=False)
     image = picture(0, channels=1) / np.float32(255)
     three, two = (fusion.fuse([image] * count) for count in (3, 2))
     np.testing.assert_allclose(three, two, atol=5e-6)

@@ -122,9 +122,9 @@ def test_order_is_free(spatial: str, channel: str, attention: str) -> None:
 @torch.no_grad()
 def test_batched_pairs_are_single_pairs(spatial: str, channel: str, attention: str) -> None:
     model = near_identity(1)
-    fusion = ImageFusion.__new__(ImageFusion)
-    fusion.model, fusion.spatial, fusion.channel = model, spatial, channel
-    fusion.attention = attention
+    fusion = ImageFusion(
+        model=model, spatial=spatial, channel=channel, attention=attention, device="cpu"
+    )
     pairs = torch.rand(2, 3, 1, 17, 24)  # three pairs
     pairs[0, 1] = 0  # one of which has a dark source
     scales = [scale.unflatten(0, (2, 3)) for scale in model.encoder(pairs.flatten(0, 1))]

@@ -13,7 +13,6 @@ from models import NestFuse_2020
 from models.fusion_strategy import ATTENTION, CHANNEL, SPATIAL
 from tests.helpers import picture
 from tests.method import near_identity
-from utils.common.tile import TiledFusion
 from utils.util_fast import use_fast_joins
 from utils.util_fusion import ImageFusion
 from utils.utils import InputError
@@ -53,12 +52,16 @@ def fusion_of(
     """Return an ImageFusion of a network that is in no file."""
     model = model or network()
     exact = next(model.parameters()).dtype == torch.float64
-    fusion = object.__new__(ExactFusion if exact else ImageFusion)
-    where = torch.device("cpu")
-    TiledFusion.__init__(fusion, where, model.channels, model.receptive_radius, tile, **options)
-    fusion.model, fusion.channel = model, channel
-    fusion.spatial, fusion.attention = spatial, attention
-    return fusion
+    return (ExactFusion if exact else ImageFusion)(
+        model=model,
+        channel=channel,
+        attention=attention,
+        spatial=spatial,
+        rgb_mode="luma" if model.channels == 1 else "channels",
+        device="cpu",
+        tile=tile,
+        **options,
+    )
 
 
 def floats(seed: int, height: int, width: int, channels: int = 1) -> np.ndarray:

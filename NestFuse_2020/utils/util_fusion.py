@@ -9,16 +9,16 @@ from torch import Tensor
 
 from models.fusion_strategy import fuse_scale, pool
 from models.NestFuse_2020 import NestFuse
+from utils import HERE
 from utils.common.image import Array
+from utils.common.rgb_mode import check_channels
 from utils.common.tile import TiledFusion, TileFunction
-from utils.util_device import memory_format, resolve_device
 from utils.util_fast import use_fast_joins
 from utils.util_weights import load_model
 from utils.utils import InputError
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "nestfuse_gray.safetensors"
-MODE_CHANNELS = {"luma": 1, "channels": 3}
-NUCLEAR_PIXELS = 2**22  # of an image whose encoder maps are held at once: about 3 GiB a source
+WEIGHTS = HERE / "weights" / "nestfuse_gray.safetensors"
+NUCLEAR_PIXELS = 2**22  # the largest image for `nuclear`: its maps take about 3 GiB per source
 
 
 class ImageFusion(TiledFusion):
@@ -26,19 +26,20 @@ class ImageFusion(TiledFusion):
 
         fused = ImageFusion().fuse([visible, infrared])
 
-    Channel attention looks at whole maps, so a first pass of the encoder over the tiles gathers
-    what it needs; the encoder is a fortieth of the work.
+    Channel attention needs statistics of whole maps. They are gathered in a first pass of the
+    encoder over the tiles, which is a fortieth of the work.
 
     Args:
-        weights: A weights file or checkpoint; the repository's own by default, which is gray.
+        weights: A weights file or checkpoint; by default the gray network in weights/.
+        model: A network to use instead of a file.
         spatial: `mean` or `sum`, see `spatial_weights`.
         channel: `avg`, `max` or `nuclear`, see `pool`; `nuclear` needs the encoder's maps whole.
         attention: `both`, `spatial` or `channel`.
-        rgb_mode: `luma` fuses the luma with the gray network and keeps the colour of the
+        rgb_mode: `luma` fuses the luma with the gray network and keeps the color of the
             sources; `channels` puts R, G and B through an RGB network.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`; so are `color` and `stretch`.
-        color: Colour result where a source has colour.
+        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
+        tile: Side of a tile in pixels.
+        color: Give the result the color of its sources.
         stretch: `none`, `minmax` or `max`.
 
     Raises:
@@ -47,10 +48,13 @@ class ImageFusion(TiledFusion):
 
     stride = NestFuse.stride
     min_side = NestFuse.min_side
+    model: NestFuse
 
     def __init__(
         self,
         weights: Path | None = None,
+        *,
+        model: NestFuse | None = None,
         spatial: str = "mean",
         channel: str = "avg",
         attention: str = "both",
@@ -60,27 +64,28 @@ class ImageFusion(TiledFusion):
         color: bool = True,
         stretch: str = "none",
     ) -> None:
-        if weights is None and rgb_mode == "channels":
+        if weights is None and model is None and rgb_mode == "channels":
             raise InputError(
                 "--rgb_mode channels needs --weights: only a gray network comes with this "
                 "repository; run_train.py --no-gray makes an RGB one"
             )
-        self.weights = weights or WEIGHTS
-        self.model, self.form = load_model(self.weights)
-        use_fast_joins(self.model)
-        if self.model.channels != MODE_CHANNELS[rgb_mode]:
-            has, mode = ("a gray", "luma") if self.model.channels == 1 else ("an RGB", "channels")
-            raise InputError(
-                f"{self.weights} holds {has} network, which --rgb_mode {rgb_mode} cannot use; "
-                f"say --rgb_mode {mode}, or give other --weights"
-            )
-        where = resolve_device(device)
-        receptive_radius = self.model.receptive_radius
-        super().__init__(where, self.model.channels, receptive_radius, tile, color, stretch)
-        self.model.to(where).to(memory_format=memory_format(where))
+        self.weights, self.form = weights or WEIGHTS, "a given network"
+        if model is None:
+            model, self.form = load_model(self.weights)
+            use_fast_joins(model)
+        check_channels(model.channels, rgb_mode, self.weights)
         self.spatial = spatial
         self.channel = channel
         self.attention = attention
+        super().__init__(
+            model,
+            channels=model.channels,
+            receptive_radius=model.receptive_radius,
+            device=device,
+            tile=tile,
+            color=color,
+            stretch=stretch,
+        )
 
     def fuse_planes(self, planes: Tensor, pooled: Sequence[Tensor] | None = None) -> Tensor:
         """Fuse (N, C, H, W) in [0, 1] to (1, C, H, W), not clipped.
@@ -99,7 +104,7 @@ class ImageFusion(TiledFusion):
 
     @torch.inference_mode()
     def tile_function(self, sources: Sequence[Array]) -> TileFunction:
-        """Return what fuses the tiles of these sources, knowing their whole maps.
+        """Return the function that fuses a tile, given the pooled maps of the whole image.
 
         Raises:
             InputError: `nuclear` attention on an image of more than `NUCLEAR_PIXELS`.
@@ -133,7 +138,7 @@ class ImageFusion(TiledFusion):
         for tile, images in self.source_tiles(sources):
             parts.append([])
             for level, scale in enumerate(self.model.encoder(self.planes(images))):
-                # Tiles and halos are multiples of the stride: no pooled square is cut.
+                # Tiles and margins are multiples of the stride: no pooled square is cut.
                 rows, columns = (slice(s.start >> level, s.stop >> level) for s in tile.keep)
                 kept = scale[..., rows, columns].unsqueeze(1)
                 if self.channel == "avg":

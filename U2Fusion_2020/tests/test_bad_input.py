@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, run_script, runs_of, scalars, weights_of
-from tests.method import flags_of_pair, put_set, stand_in, tiny
-from tests.scenes import exposures, put_couple, put_scene, put_scenes
+from tests.method import flags_of_pair, put_set, tiny
+from tests.scenes import put_couple, put_scene, put_scenes
 
 KINDS = ("jpeg", "png", "empty", "text", "one pixel", "floats")
 
@@ -158,11 +158,9 @@ def test_a_bad_job_does_not_stop_the_others(tmp_path: Path, fuse: Call) -> None:
     scenes = put_scenes(tmp_path / "scenes", 5, count=3)
     (scenes / "s01" / "y.png").write_bytes(b"")
     put(scenes / "s03" / "z.png", picture(0, 9, 9))
-    flags = ("--save_reference", "--vgg_weights", stand_in())
-    outcome = fuse("--scene_dir", scenes, "--output", tmp_path / "out", *flags)
+    outcome = fuse("--scene_dir", scenes, "--output", tmp_path / "out")
     assert outcome.status == 1
-    for folder in (tmp_path / "out", tmp_path / "out" / "reference"):
-        assert sorted(p.stem for p in folder.glob("*.png")) == ["s00", "s02", "s04"]
+    assert sorted(p.stem for p in (tmp_path / "out").glob("*.png")) == ["s00", "s02", "s04"]
     assert "(3 images)" in outcome.out
     assert f"{scenes / 's01' / 'y.png'} is empty" in outcome.err
     assert f"{scenes / 's03' / 'z.png'} 9x9" in outcome.err
@@ -207,12 +205,9 @@ def test_identical_images(tmp_path: Path, fuse: Call, train: Call, image: np.nda
     for number in range(3):
         files = [put(tmp_path / "set" / f"{number}" / f"{n}.png", image) for n in "ab"]
     output = tmp_path / "out" / "fused.png"
-    flags = ("--save_reference", "--vgg_weights", stand_in())
-    outcome = fuse("--images", *files, "--output", output, *flags)
+    outcome = fuse("--images", *files, "--output", output)
     assert outcome.status == 0
     assert f"warning: {files[0]}, {files[1]} are identical" in outcome.err
-    luma = image @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(get(output.parent / "reference" / "fused.png") - luma).max() <= 1
     assert (get(output).std() > 5) == (image.std() > 5)
 
     outcome = train("--tasks", "mef", "--image_path", tmp_path / "set", *tiny())
@@ -231,11 +226,6 @@ def test_unwritable_output(tmp_path: Path, fuse: Call, pair: list[object]) -> No
         assert outcome.status == 1
         assert "cannot make" in outcome.err
         assert str(tmp_path / "file") in outcome.err
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "reference").touch()  # a file where the folder is to be
-    outcome = fuse(*pair, "--save_reference", "--vgg_weights", stand_in())
-    assert outcome.status == 1
-    assert str(tmp_path / "out" / "reference") in outcome.err
 
 
 def test_output_of_an_unfit_format(tmp_path: Path, fuse: Call, pair: list[object]) -> None:
@@ -269,28 +259,10 @@ def test_source_as_output(tmp_path: Path, fuse: Call, pair: list[object]) -> Non
         assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("folder", ["reference", "first"])
-def test_reference_replaces_nothing(tmp_path: Path, fuse: Call, folder: str) -> None:
-    """Neither a source nor, without --overwrite, an earlier reference."""
-    first = put(tmp_path / folder / "a.png", exposures(0)[0])
-    second = put(tmp_path / "second" / "a.png", exposures(0)[1])
-    there = put(tmp_path / "reference" / "a.png", get(first))
-    before = there.read_bytes()
-    flags = ("--output", tmp_path, "--save_reference", "--vgg_weights", stand_in())
-    more = ("--overwrite",) if folder == "reference" else ()
-    outcome = fuse("--images", first, second, *flags, *more)
-    assert outcome.status == 1
-    assert str(there) in outcome.err
-    assert there.read_bytes() == before
-    assert not (tmp_path / "a.png").exists()
-
-
 def test_tiny_images(tmp_path: Path, fuse: Call) -> None:
     files = put_scene(tmp_path / "s", count=3, size=(2, 3))
-    flags = ("--save_reference", "--vgg_weights", stand_in())
-    assert fuse("--images", *files, "--output", tmp_path / "f.png", *flags).status == 0
+    assert fuse("--images", *files, "--output", tmp_path / "f.png").status == 0
     assert get(tmp_path / "f.png").shape == (2, 3, 3)
-    assert get(tmp_path / "reference" / "f.png").shape == (2, 3)
 
 
 @pytest.mark.parametrize("val", [0, 0.3])

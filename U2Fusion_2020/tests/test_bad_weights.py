@@ -39,26 +39,22 @@ def test_foreign_weights(tmp_path: Path, fuse: Call, train: Call, pair: list[obj
 
 
 @pytest.fixture
-def vgg_users(tmp_path: Path, fuse: Call, train: Call, pair: list[object]) -> list[Call]:
-    """Both commands that need VGG16's weights, which are called with further flags."""
+def vgg_user(tmp_path: Path, train: Call) -> Call:
+    """The command that needs VGG16's weights, which is called with further flags."""
     pairs = put_set(tmp_path / "set")
     flags = [word for word in tiny() if word not in ("--vgg_weights", stand_in())]
-    return [
-        lambda *words: fuse(*pair, "--save_reference", *words),
-        lambda *words: train("--image_path", pairs, *flags, *words),
-    ]
+    return lambda *words: train("--image_path", pairs, *flags, *words)
 
 
 def left_nothing(folder: Path) -> bool:
     return not (folder / "runs").exists() and not (folder / "out").exists()
 
 
-def test_no_such_vgg_weights(tmp_path: Path, vgg_users: list[Call]) -> None:
+def test_no_such_vgg_weights(tmp_path: Path, vgg_user: Call) -> None:
     absent = tmp_path / "absent.pth"
-    for call in vgg_users:
-        outcome = call("--vgg_weights", absent)
-        assert outcome.status == 1
-        assert f"error: no such file: {absent}" in outcome.err
+    outcome = vgg_user("--vgg_weights", absent)
+    assert outcome.status == 1
+    assert f"error: no such file: {absent}" in outcome.err
     assert left_nothing(tmp_path)
 
 
@@ -75,26 +71,24 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("kind", list(FOREIGN))
-def test_weights_that_are_not_vggs(tmp_path: Path, vgg_users: list[Call], kind: str) -> None:
+def test_weights_that_are_not_vggs(tmp_path: Path, vgg_user: Call, kind: str) -> None:
     foreign = tmp_path / "foreign.pth"
     torch.save(FOREIGN[kind], foreign)
-    for call in vgg_users:
-        outcome = call("--vgg_weights", foreign)
-        assert outcome.status == 1
-        assert f"{foreign} does not hold VGG16's features (--vgg_weights)" in outcome.err
+    outcome = vgg_user("--vgg_weights", foreign)
+    assert outcome.status == 1
+    assert f"{foreign} does not hold VGG16's features (--vgg_weights)" in outcome.err
     assert left_nothing(tmp_path)
 
 
-def test_vgg_weights_of_another_convention(tmp_path: Path, vgg_users: list[Call]) -> None:
+def test_vgg_weights_of_another_convention(tmp_path: Path, vgg_user: Call) -> None:
     faint = tmp_path / "faint.pth"
     state = load_checkpoint(stand_in())
     state["features.0.weight"] *= 0.1  # as of inputs of another scale
     torch.save({k: v for k, v in state.items() if k != "about"}, faint)
-    for call in vgg_users:
-        outcome = call("--vgg_weights", faint)
-        assert outcome.status == 1
-        assert f"error: {faint} does not fit --vgg_convention features" in outcome.err
-        assert "try --vgg_convention imagenet" in outcome.err
+    outcome = vgg_user("--vgg_weights", faint)
+    assert outcome.status == 1
+    assert f"error: {faint} does not fit --vgg_convention features" in outcome.err
+    assert "try --vgg_convention imagenet" in outcome.err
     assert left_nothing(tmp_path)
 
 
@@ -103,51 +97,47 @@ def refuse(*args: object, **kwargs: object) -> None:
 
 
 def test_no_network_to_fetch_vgg_weights(
-    tmp_path: Path, vgg_users: list[Call], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, vgg_user: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("torch.hub.urlopen", refuse)
-    for call in vgg_users:
-        outcome = call()
-        assert outcome.status == 1
-        for part in (
-            "error: VGG16's weights cannot be loaded: ",
-            "no route to host",
-            f"fetch {PUBLISHED['features'].url}",
-            "give it as --vgg_weights",
-            "python -m utils.vgg --stand_in FILE",
-        ):
-            assert part in outcome.err
-        outcome = call("--vgg_convention", "caffe")
-        assert outcome.status == 1
-        assert "--vgg_convention caffe needs a local file (--vgg_weights)" in outcome.err
+    outcome = vgg_user()
+    assert outcome.status == 1
+    for part in (
+        "error: VGG16's weights cannot be loaded: ",
+        "no route to host",
+        f"fetch {PUBLISHED['features'].url}",
+        "give it as --vgg_weights",
+        "python -m utils.vgg --stand_in FILE",
+    ):
+        assert part in outcome.err
+    outcome = vgg_user("--vgg_convention", "caffe")
+    assert outcome.status == 1
+    assert "--vgg_convention caffe needs a local file (--vgg_weights)" in outcome.err
     assert left_nothing(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>please log in</html>"])
 def test_a_spoilt_file_where_torchvision_keeps_its_weights(
-    tmp_path: Path, vgg_users: list[Call], monkeypatch: pytest.MonkeyPatch, content: bytes
+    tmp_path: Path, vgg_user: Call, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("torch.hub.urlopen", refuse)
     kept = tmp_path / "cache" / "hub" / "checkpoints" / PUBLISHED["features"].url.split("/")[-1]
     kept.parent.mkdir(parents=True)
     kept.write_bytes(content)
-    for call in vgg_users:
-        outcome = call()
-        assert outcome.status == 1
-        assert "error: VGG16's weights cannot be loaded: " in outcome.err
+    outcome = vgg_user()
+    assert outcome.status == 1
+    assert "error: VGG16's weights cannot be loaded: " in outcome.err
     assert left_nothing(tmp_path)
 
 
-def test_a_pickle_with_code(
-    tmp_path: Path, fuse: Call, pair: list[object], vgg_users: list[Call]
-) -> None:
+def test_a_pickle_with_code(tmp_path: Path, fuse: Call, pair: list[object], vgg_user: Call) -> None:
     trap, made = tmp_path / "trap.pth", tmp_path / "made"
     torch.save({**build().state_dict(), "extra": Trap(made)}, trap)
-    outcomes = [call("--vgg_weights", trap) for call in vgg_users]
+    outcomes = [vgg_user("--vgg_weights", trap)]
     outcomes += [fuse(*pair, "--weights", trap)]
-    outcomes += [vgg_users[1]("--vgg_weights", stand_in(), "--resume_path", trap)]
+    outcomes += [vgg_user("--vgg_weights", stand_in(), "--resume_path", trap)]
     for outcome in outcomes:
         assert outcome.status == 1
         assert f"{trap} was not loaded" in outcome.err

@@ -9,14 +9,24 @@ import run_fusion
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_layouts, put_pair
 from tests.scenes import put_couple, put_scenes
+from utils.common.pairs import DefaultSet
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of the method's, with two demo sets in it."""
-    monkeypatch.setattr(run_fusion, "HERE", tmp_path)
     monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "fusion_result")
-    monkeypatch.setattr(run_fusion, "DEMO", tmp_path / "demo")
+    for name in ("OWN", "DEMO"):
+        here, there = run_fusion.HERE, tmp_path
+        sets = [
+            DefaultSet(
+                one.kind,
+                there / one.folder.relative_to(here),
+                there / one.output.relative_to(here),
+            )
+            for one in getattr(run_fusion, name)
+        ]
+        monkeypatch.setattr(run_fusion, name, sets)
     put_pair(tmp_path / "demo" / "ir_vis", "street")
     put_scenes(tmp_path / "demo" / "exposures", 2, count=3)
     return tmp_path
@@ -32,6 +42,9 @@ def test_without_arguments_both_demo_sets_any_number_of_times(place: Path, fuse:
         found = sorted(p.name for p in (place / "fusion_result").iterdir())
         assert found == DEMO_RESULTS
         assert f"Output path: {place / 'fusion_result'} (3 images)" in outcome.out
+        assert f"note: fusing the demo images in {place / 'demo' / 'ir_vis'}" in outcome.err
+        assert "--ir" in outcome.err
+        assert "--over" in outcome.err
     vis, ir = (place / "demo" / "ir_vis" / n / "street.png" for n in ("vis", "ir"))
     assert fuse("--vis", vis, "--ir", ir, "--output", place / "f.png").status == 0
     np.testing.assert_array_equal(get(place / "fusion_result" / "street.png"), get(place / "f.png"))
@@ -42,7 +55,9 @@ def test_without_arguments_both_demo_sets_any_number_of_times(place: Path, fuse:
 
 def test_without_arguments_what_the_user_has_put_there(place: Path, fuse: Call) -> None:
     put_pair(place / "fusion_test_data" / "Road", "FLIR_1")
-    assert fuse().status == 0
+    outcome = fuse()
+    assert outcome.status == 0
+    assert "demo" not in outcome.err
     assert [p.name for p in (place / "fusion_result").iterdir()] == ["Road"]
     put(place / "fusion_test_data" / "Tno" / "ir" / "IR1.png", picture(0, channels=1))
     put(place / "fusion_test_data" / "Tno" / "vis" / "VIS1.png", picture(0))

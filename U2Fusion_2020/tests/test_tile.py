@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from models.DenseNet import DECODER, GROWTH, DenseNet
 from tests.helpers import picture
 from tests.method import near_identity
-from utils.common.tile import TiledFusion
 from utils.util_fusion import ImageFusion
 
 
@@ -17,9 +16,8 @@ def fusion_of(
     model: DenseNet, tile: int, receptive_radius: int = 10, **options: object
 ) -> ImageFusion:
     """Return an ImageFusion of a network that is in no file."""
-    fusion = ImageFusion.__new__(ImageFusion)
-    TiledFusion.__init__(fusion, torch.device("cpu"), 1, receptive_radius, tile, **options)
-    fusion.model = model
+    fusion = ImageFusion(model=model, device="cpu", tile=tile, **options)
+    fusion.receptive_radius = receptive_radius
     return fusion
 
 

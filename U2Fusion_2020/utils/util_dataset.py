@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from utils.common.exposures import find_scenes
 from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
 from utils.common.image import SUFFIXES, list_images
+from utils.common.infrared_pairs import PAIR, pairs_in
 from utils.common.names import folder_role
-from utils.common.pairs import PAIR, find_pairs, find_scenes, pairs_in
+from utils.common.pairs import find_pairs
 from utils.common.scenes import Scene, read_scenes
 from utils.common.split import hold_out
 from utils.util_focus import Photograph
@@ -170,7 +172,7 @@ def _couple(task: str, folders: Sequence[Path], flag: str) -> list[Path] | None:
 
 def _paired(task: str, couple: Sequence[Path], flag: str) -> Files:
     roles = PAIR if task == "ivif" else None
-    return list(find_pairs(couple, [flag] * 2, None, roles).values())
+    return list(find_pairs(couple, [flag] * 2, roles=roles).values())
 
 
 def split_task(

@@ -1,5 +1,6 @@
 """Fuse images with a trained U2Fusion: arrays in, an array out."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import torch
 from torch import Tensor
 
 from models.DenseNet import DenseNet
+from utils import HERE
 from utils.common.color import luma
-from utils.common.image import Array, from_unit, to_unit
+from utils.common.image import Array, to_unit
+from utils.common.pairs import FusionJob
+from utils.common.read_exposures import read_exposures
+from utils.common.sources import Notices
 from utils.common.tile import TiledFusion
-from utils.util_device import memory_format, resolve_device
 from utils.util_weights import load_model
-from utils.vgg import InformationMeasure
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "u2fusion.safetensors"
+WEIGHTS = HERE / "weights" / "u2fusion.safetensors"
 
 
 class ImageFusion(TiledFusion):
@@ -23,33 +26,45 @@ class ImageFusion(TiledFusion):
 
         fused = ImageFusion().fuse([visible, infrared])
 
-    The network takes two: more are folded in the order in which they are given, each fused with
+    The network takes two images. More are fused in the order in which they are given, each with
     the result of those before it.
 
     Args:
-        weights: A weights file or checkpoint; the repository's own by default.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`; so are `color` and `stretch`.
-        color: Colour result where a source has colour.
+        weights: A weights file or checkpoint; by default the one in weights/.
+        model: A network to use instead of a file.
+        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
+        tile: Side of a tile in pixels.
+        color: Give the result the color of its sources.
         stretch: `none`, `minmax` or `max`.
 
     Raises:
         InputError: weights that are absent, unreadable or foreign.
     """
 
+    model: DenseNet
+
     def __init__(
         self,
         weights: Path | None = None,
+        *,
+        model: DenseNet | None = None,
         device: str = "auto",
         tile: int | None = None,
         color: bool = True,
         stretch: str = "none",
     ) -> None:
-        self.weights = weights or WEIGHTS
-        self.model, self.form = load_model(self.weights)
-        where = resolve_device(device)
-        super().__init__(where, 1, DenseNet.receptive_radius, tile, color, stretch)
-        self.model.to(where).to(memory_format=memory_format(where))
+        self.weights, self.form = weights or WEIGHTS, "a given network"
+        if model is None:
+            model, self.form = load_model(self.weights)
+        super().__init__(
+            model,
+            channels=1,
+            receptive_radius=DenseNet.receptive_radius,
+            device=device,
+            tile=tile,
+            color=color,
+            stretch=stretch,
+        )
 
     def receptive_radius_of(self, count: int) -> int:
         """Return how far the fusion of `count` sources sees: the receptive_radius, at each fold."""
@@ -64,29 +79,15 @@ class ImageFusion(TiledFusion):
 
 
 def darkest_first(sources: Sequence[Array]) -> list[Array]:
-    """Return exposures by the mean of their lumas."""
-    return sorted(sources, key=lambda source: float(_luma(source).mean()))
+    """Return exposures in the order of their mean luma."""
+    return sorted(sources, key=_mean_luma)
 
 
-def reference_luma(sources: Sequence[Array], measure: InformationMeasure, c: float) -> Array:
-    """Return the mean of the sources' lumas, weighted by the information of the whole images.
-
-    Args:
-        sources: Registered images, (H, W) or (H, W, 3).
-        measure: Gives omega.
-        c: Of the task.
-
-    Returns:
-        (H, W) in the type of the first source.
-    """
-    lumas = [_luma(source) for source in sources]
-    together = torch.from_numpy(np.stack(lumas))[None]  # (1, N, H, W)
-    weights = measure(together.to(measure.vgg.mean.device), c)[0].cpu().numpy()  # (N,)
-    mean = sum(weight * plane for weight, plane in zip(weights, lumas, strict=True))
-    return from_unit(mean, sources[0].dtype)
+def read_darkest_first(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
+    """Read exposures as `read_exposures` does, in the order of their mean luma."""
+    return darkest_first(read_exposures(job, args, notices))
 
 
-def _luma(source: Array) -> Array:
-    """Return the luma in [0, 1], (H, W)."""
+def _mean_luma(source: Array) -> float:
     image = torch.from_numpy(np.atleast_3d(to_unit(source))).permute(2, 0, 1)[None]
-    return luma(image)[0, 0].numpy()
+    return float(luma(image)[0, 0].numpy().mean())

@@ -19,7 +19,7 @@ class Average(TiledFusion):
     min_side = 16
 
     def __init__(self) -> None:
-        super().__init__(torch.device("cpu"), 1, receptive_radius=0)
+        super().__init__(torch.nn.Identity(), channels=1, receptive_radius=0, device="cpu")
         self.calls = 0
 
     def fuse(self, sources: Sequence[np.ndarray]) -> np.ndarray:

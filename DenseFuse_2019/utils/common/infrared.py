@@ -1,5 +1,5 @@
-# From common_code/base/utils/common/infrared.py; edit it there, then tools/sync.py.
-"""What infrared values mean: one channel, and the range that becomes 0 to 1."""
+# From common_code/infrared/utils/common/infrared.py; edit it there, then tools/sync.py.
+"""Read visible and infrared images; what infrared values mean: one channel, and its range."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.color import luma_of_array
-from utils.common.image import Array
+from utils.common.image import Array, read_image, resize_to
+from utils.common.pairs import FusionJob
+from utils.common.sources import Notices, check_sizes, note_doubts
 from utils.utils import InputError
 
 NARROW = 0.25  # share of the range
@@ -80,15 +82,37 @@ def narrow_range(pixels: Array) -> float | None:
     return share if share < NARROW else None
 
 
-def ir_range(text: str) -> str:
-    """Return `full`, `minmax`, `percentile` or a sound `LO:HI` as it is (an argparse type)."""
-    if text in ("full", "minmax", "percentile"):
-        return text
-    low, _, high = text.partition(":")
-    try:
-        sound = float(low) < float(high)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise argparse.ArgumentTypeError(f"{text}: say full, minmax, percentile or LO:HI, LO < HI")
-    return text
+def read_pair(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
+    """Read the visible and the infrared image of a job, both of one size.
+
+    Args:
+        job: The job.
+        args: Parsed flags of `add_pair_flags`.
+        notices: Where doubts are said.
+
+    Returns:
+        The visible image, (H, W) or (H, W, 3) of 8 or 16 bits, and the infrared one, (H, W), as
+        `scale_ir` returns it.
+
+    Raises:
+        InputError: unreadable, colored infrared, or of different sizes without `--resize`.
+    """
+    path = job.sources[1]
+    visible = read_image(job.sources[0])
+    infrared = as_gray(path, read_image(path, physical=True), args.ir_color)
+    share = narrow_range(infrared) if args.ir_range == "full" else None
+    if share is not None:
+        notices.add(
+            "with narrow infrared values",
+            f"{path}: 98% of the infrared values fill {share:.0%} of their range; "
+            "--ir_range percentile spreads them",
+        )
+    infrared = scale_ir(path, infrared, args.ir_range)
+    if args.resize == "ir":
+        infrared = resize_to(infrared, *visible.shape[:2])
+    elif args.resize == "vis":
+        visible = resize_to(visible, *infrared.shape[:2])
+    images = [visible, infrared]
+    check_sizes(job, images, "; --resize ir or --resize vis scales one to the other")
+    note_doubts(job, images, notices)
+    return images

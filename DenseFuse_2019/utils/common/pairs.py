@@ -1,23 +1,47 @@
 # From common_code/base/utils/common/pairs.py; edit it there, then tools/sync.py.
-"""Which files belong together, and what their result is called."""
+"""Which files are fused together, and where their result goes."""
 
-from collections.abc import Collection, Iterable, Sequence
+import argparse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.common.image import SUFFIXES, list_images
-from utils.common.names import LAYOUTS, find_sides, strip_mark
+from utils.common.names import strip_mark
 from utils.utils import InputError, warn
 
-PAIR = ("vis", "ir")  # the first decides the depth
-Roles = Sequence[str | None]  # `vis`, `ir`, or None where names carry no marks
+Found = dict[str, tuple[Path, ...]]  # the files that belong together, by name of their result
+
+
+class UnmatchedError(InputError):
+    """Some images have no partner."""
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of images that are fused with each other, and how the command line names them.
+
+    Attributes:
+        name: `pair` (visible and infrared) or `exposures`.
+        flags: Two flags, each of which names an image or a folder. The first decides the depth.
+        find: Finds what a single folder holds. Its arguments are the folder, what named it (for
+            messages), and whether to skip images without a partner.
+        set_flag: The flag that names such a folder, None if there is none.
+        roles: What the names of the files say, see `find_pairs`.
+    """
+
+    name: str
+    flags: tuple[str, str]
+    find: Callable[[Path, str, bool], Found]
+    set_flag: str | None = None
+    roles: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True)
 class FusionJob:
-    """Registered sources, the first of which decides the depth, and where to write.
+    """Registered sources, of which the first decides the depth, and where to write their result.
 
-    `kind` is `pair` (visible and infrared), `exposures` or `images` (any that are registered).
+    `kind` is `pair`, `exposures` or `images` (any that are registered).
     """
 
     sources: tuple[Path, ...]
@@ -27,34 +51,106 @@ class FusionJob:
 
 @dataclass(frozen=True)
 class DefaultSet:
-    """A folder that is fused when no source is named, and where its results go.
+    """A folder that is fused when the command line names no source, and where its results go."""
 
-    `kind` is `pair` (in a layout of `names`) or `exposures` (scenes, as `find_scenes` says).
-    """
-
+    kind: SourceKind
     folder: Path
     output: Path
-    kind: str
+
+
+def find_jobs(
+    args: argparse.Namespace,
+    kinds: Sequence[SourceKind],
+    own: Sequence[DefaultSet],
+    demo: Sequence[DefaultSet],
+    output: Path,
+) -> list[FusionJob]:
+    """Return what the command line asks for.
+
+    Args:
+        args: Parsed flags of `add_fusion_flags` and of the kinds.
+        kinds: What the method fuses.
+        own: Fused if the command line names no source, those of them that hold files.
+        demo: Fused if `own` holds no files either.
+        output: Where results go without `--output`. They may be replaced there.
+
+    Raises:
+        InputError: sources that do not fit together, or results that may not be replaced.
+    """
+    overwrite = args.overwrite or args.output is None
+    flags = [flag for kind in kinds for flag in (*kind.flags, kind.set_flag) if flag]
+    given = [flag for flag in (*flags, "images") if getattr(args, flag) is not None]
+    try:
+        if given:
+            kind, found = _find_given(args, kinds, given)
+            return plan_jobs(found, args.output or output, overwrite, kind)
+        jobs: list[FusionJob] = []
+        for each in [one for one in own if non_empty(one.folder)] or _announce(demo, own):
+            found = each.kind.find(each.folder, "fused by default", args.allow_unmatched)
+            jobs += plan_jobs(found, args.output or each.output, overwrite, each.kind.name)
+    except UnmatchedError as error:
+        raise InputError(f"{error}; --allow_unmatched skips these") from error
+    check_outputs(jobs, overwrite)  # also across sets: two of them must not write the same file
+    return jobs
+
+
+def _announce(demo: Sequence[DefaultSet], own: Sequence[DefaultSet]) -> Sequence[DefaultSet]:
+    """Say that the demo images are fused and how to name others, and return them."""
+    folders = " and ".join(str(each.folder) for each in demo)
+    flags = " or ".join(f"--{a} and --{b}" for a, b in (each.kind.flags for each in demo))
+    places = "".join(f" or put them into {each.folder}" for each in own[:1])
+    warn(f"fusing the demo images in {folders}; name your own with {flags}{places}", "note")
+    return demo
+
+
+def _find_given(
+    args: argparse.Namespace, kinds: Sequence[SourceKind], given: Sequence[str]
+) -> tuple[str, Found]:
+    """Return the kind of the sources that flags name, and the sources."""
+    if given == ["images"]:
+        if len(args.images) < 2:
+            raise InputError("--images takes two or more paths")
+        flags = ["--images"] * len(args.images)
+        return "images", find_pairs(args.images, flags, args.allow_unmatched)
+    for kind in kinds:
+        if given == [kind.set_flag]:
+            folder = getattr(args, given[0])
+            return kind.name, kind.find(folder, f"--{given[0]}", args.allow_unmatched)
+        if set(given) == set(kind.flags):
+            folders = [getattr(args, flag) for flag in kind.flags]
+            flags = [f"--{flag}" for flag in kind.flags]
+            return kind.name, find_pairs(folders, flags, args.allow_unmatched, kind.roles)
+        if len(given) == 1 and given[0] in kind.flags:
+            missing = kind.flags[1 - kind.flags.index(given[0])]
+            first, second = kind.flags
+            raise InputError(f"--{missing} is missing; give both --{first} and --{second}")
+    named = " and ".join(f"--{flag}" for flag in given)
+    raise InputError(f"{named} do not go together; name the sources in one way")
+
+
+def non_empty(folder: Path) -> bool:
+    """Return True if a folder contains a file, at any depth."""
+    return any(path.is_file() for path in folder.rglob("*"))
 
 
 def find_pairs(
     folders: Sequence[Path],
     flags: Sequence[str],
-    allow_unmatched: bool | None = False,
-    roles: Roles | None = None,
-) -> dict[str, tuple[Path, ...]]:
+    allow_unmatched: bool = False,
+    roles: Sequence[str | None] | None = None,
+) -> Found:
     """Return the files that belong together, by name of their result.
 
     Args:
         folders: Two or more folders, or as many single files, in the order of the result.
-        flags: The flag that each was given with.
-        allow_unmatched: Leave out what lacks a partner, with a warning, instead of raising; None
-            where the user has no choice.
-        roles: What each holds, which decides the marks that its names may carry.
+        flags: What named each of them, for messages.
+        allow_unmatched: Skip images without a partner, with a warning, instead of raising.
+        roles: `vis` or `ir` for each, whose marks in names do not count; None without marks.
 
     Raises:
-        InputError: a file without partner, two files of one name, files mixed with folders, or
-            an empty or absent folder.
+        UnmatchedError: an image has no partner.
+        InputError: two files have one name, files are mixed with folders, or a folder is empty or
+            absent.
     """
     roles = roles or [None] * len(folders)
     if all(folder.is_file() for folder in folders):
@@ -63,125 +159,59 @@ def find_pairs(
         raise InputError(
             f"{files[0]} is a file and not all of {' '.join(flags)} are; give all alike"
         )
-    sides = zip(folders, flags, roles, strict=True)
-    found = [_by_name(list_images(folder, flag), flag, role) for folder, flag, role in sides]
+    sides = [list_images(folder, flag) for folder, flag in zip(folders, flags, strict=True)]
     places = [f"{folder} ({flag})" for folder, flag in zip(folders, flags, strict=True)]
-    return _match(found, places, allow_unmatched)
+    return match(sides, places, roles, allow_unmatched)
 
 
-def pairs_in(
-    folder: Path, flag: str, allow_unmatched: bool | None = None
-) -> dict[str, tuple[Path, ...]]:
-    """Return the visible and infrared images in a folder of any layout of `names`.
+def match(
+    sides: Sequence[Iterable[Path]],
+    places: Sequence[str],
+    roles: Sequence[str | None],
+    allow_unmatched: bool = False,
+) -> Found:
+    """Return the files that all sides have by name.
 
     Args:
-        folder: Holds two folders of images, or the images themselves.
-        flag: What named the folder, for messages.
-        allow_unmatched: See `find_pairs`.
+        sides: Images of each side.
+        places: Where each side comes from, for messages.
+        roles: See `find_pairs`; so is `allow_unmatched`.
+        allow_unmatched: Skip images without a partner.
 
     Raises:
-        InputError: another layout, or see `find_pairs`.
+        InputError: as `find_pairs` does.
     """
-    if not folder.is_dir():
-        raise InputError(f"no folder {folder} ({flag})")
-    sides = find_sides(folder)
-    folders = [path for path in (*sides["vis"], *sides["ir"]) if path.is_dir()]
-    if not (sides["vis"] and sides["ir"]):
-        names = ", ".join(path.name for path in folders) or "no such folders or file names"
-        raise InputError(
-            f"cannot pair the images in {folder} ({flag}): found {names}; expected {LAYOUTS}"
-        )
-    if len(folders) > len(PAIR):
-        twice = max((sides[role] for role in PAIR), key=len)
-        both = ", ".join(map(str, twice))
-        raise InputError(f"{both} ({flag}) are of one kind; give one of them")
-    if folders:
-        loose = [path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
-        if loose:
-            warn(f"{folder}: left out {', '.join(sorted(loose))}, beside the folders of the pairs")
-        return find_pairs(folders, [flag] * len(PAIR), allow_unmatched, PAIR)
-    images = list_images(folder, flag)
-    if unnamed := [f.name for f in images if f not in sides["vis"] and f not in sides["ir"]]:
-        _leave_out(unnamed, images, f"{folder} ({flag})", allow_unmatched)
-    found = [_by_name([f for f in images if f in sides[role]], flag, role) for role in PAIR]
-    return _match(found, [f"{folder} ({flag})"] * len(PAIR), allow_unmatched)
-
-
-def _by_name(files: Iterable[Path], flag: str, role: str | None) -> dict[str, Path]:
-    names: dict[str, Path] = {}
-    for path in files:
-        other = names.setdefault(strip_mark(path.stem, role), path)
-        if other is not path:
-            raise InputError(f"{other} and {path.name} ({flag}) have the same name for pairing")
-    return names
-
-
-def _match(
-    sides: Sequence[dict[str, Path]], places: Sequence[str], allow_unmatched: bool | None
-) -> dict[str, tuple[Path, ...]]:
-    """Return the files that all sides have by name; `places` says where each side comes from."""
-    common = set.intersection(*(set(names) for names in sides))
-    for names, place in zip(sides, places, strict=True):
-        if lonely := sorted(path.name for name, path in names.items() if name not in common):
-            _leave_out(lonely, names, place, allow_unmatched)
+    named: list[Mapping[str, Path]] = []
+    for files, place, role in zip(sides, places, roles, strict=True):
+        names: dict[str, Path] = {}
+        for path in files:
+            other = names.setdefault(strip_mark(path.stem, role), path)
+            if other is not path:
+                raise InputError(
+                    f"{other} and {path.name} in {place} have the same name for pairing"
+                )
+        named.append(names)
+    common = set.intersection(*(set(names) for names in named))
+    for names, place in zip(named, places, strict=True):
+        lonely = sorted(path.name for name, path in names.items() if name not in common)
+        skip_lonely(lonely, len(names), place, allow_unmatched)
     if not common:
         raise InputError(f"no image of {places[0]} has a partner in {places[1]}")
-    return {name: tuple(names[name] for names in sides) for name in sorted(common)}
+    return {name: tuple(names[name] for names in named) for name in sorted(common)}
 
 
-def _leave_out(
-    lonely: Sequence[str], images: Collection[object], place: str, allow_unmatched: bool | None
-) -> None:
-    """Warn of images without partner, or raise unless the user allows them."""
-    if allow_unmatched:
+def skip_lonely(lonely: Sequence[str], count: int, place: str, allow_unmatched: bool) -> None:
+    """Warn of images without a partner, or raise `UnmatchedError` unless they are allowed."""
+    if lonely and allow_unmatched:
         warn(f"{place}: left out {', '.join(lonely)} without partner (--allow_unmatched)")
-        return
-    way = "" if allow_unmatched is None else ", and --allow_unmatched leaves these out"
-    raise InputError(
-        f"{len(lonely)} of {len(images)} images in {place} have no partner, {lonely[0]} first; "
-        f"files pair by stem{way}"
-    )
-
-
-def find_scenes(folder: Path, flag: str = "--scene_dir") -> dict[str, tuple[Path, ...]]:
-    """Return the exposures of each scene: of the folders in a folder, or of the folder itself.
-
-    Raises:
-        InputError: no folder, no scene, a scene with fewer than two exposures, or names that say
-            that the images are infrared and visible.
-    """
-    if not folder.is_dir():
-        raise InputError(f"no folder {folder} ({flag})")
-    inside = [f for f in sorted(folder.iterdir()) if not f.name.startswith(".")]
-    inner = [f for f in inside if f.is_dir()]
-    if inner and (images := [f.name for f in inside if f.suffix.lower() in SUFFIXES]):
-        warn(f"{folder}: left out {', '.join(images)}, which no scene's folder holds")
-    for place in (folder, *inner):
-        _refuse_pairs(place, flag)
-    scenes = {scene.name: tuple(list_images(scene, flag)) for scene in inner or [folder.resolve()]}
-    for name, files in scenes.items():
-        if len(files) < 2:
-            raise InputError(
-                f"scene {name} in {folder} ({flag}) has one exposure, {files[0].name}; "
-                "at least two are needed"
-            )
-    return scenes
-
-
-def _refuse_pairs(folder: Path, flag: str) -> None:
-    """Refuse infrared and visible images in the place of exposures."""
-    sides = find_sides(folder)
-    named = [*sides["vis"][:1], *sides["ir"][:1]]
-    if len(named) == len(PAIR) or any(path.is_dir() for path in named):
-        raise InputError(
-            f"{folder} ({flag}) seems to hold infrared and visible images, not exposures: it has "
-            f"{' and '.join(path.name for path in named)}; exposures need other names"
+    elif lonely:
+        raise UnmatchedError(
+            f"{len(lonely)} of {count} images in {place} have no partner, {lonely[0]} first; "
+            "files pair by stem"
         )
 
 
-def plan_jobs(
-    pairs: dict[str, tuple[Path, ...]], output: Path, overwrite: bool, kind: str = "images"
-) -> list[FusionJob]:
+def plan_jobs(pairs: Found, output: Path, overwrite: bool, kind: str = "images") -> list[FusionJob]:
     """Return what to fuse and where to write it.
 
     Args:

@@ -53,7 +53,6 @@ FUSION = {
     "stretch": ("minmax", "minmax"),
     "device": ("cpu", "cpu"),
     "tile": ("0", 0),
-    "threads": ("1", 1),
     **FUSION_FLAGS,
     "rgb_mode": ("channels", "channels"),
 }
@@ -139,7 +138,6 @@ def test_color_of_fusing(words: str, value: bool) -> None:
         (configs.parse_args, "--image_pat x", "unrecognized arguments"),
         (configs.parse_args, "--learning_rate 1", "unrecognized arguments"),
         (run_fusion.parse_args, "--tile -1", "--tile"),
-        (run_fusion.parse_args, "--threads -1", "--threads"),
         (run_fusion.parse_args, "--ir_range wide", "LO:HI"),
         (run_fusion.parse_args, WRONG_FUSION, "invalid choice"),
         (run_fusion.parse_args, "--no-gray", "unrecognized arguments"),

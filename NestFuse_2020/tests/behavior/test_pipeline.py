@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, run_script
-from utils.common import pipeline
+from utils.common import infrared
 
 
 @pytest.mark.parametrize("verbose", [(), ("--verbose",)])
@@ -18,7 +18,7 @@ def test_console_output(tmp_path: Path, gray_weights: Path, verbose: tuple[str, 
     done = run_script(
         "run_fusion.py",
         *("--ir", tmp_path / "ir", "--vis", tmp_path / "vis", "--output", tmp_path / "out"),
-        *("--weights", gray_weights, "--device", "cpu", "--threads", 1, *verbose),
+        *("--weights", gray_weights, "--device", "cpu", *verbose),
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -135,13 +135,13 @@ def test_a_result_of_another_process_is_not_replaced(
     ir, vis = put_pair(tmp_path, "a")
     output = tmp_path / "out" / "a.png"
     flags = ("--ir", ir, "--vis", vis, "--output", output)
-    read = pipeline.read_sources
+    read = infrared.read_pair
 
     def read_slowly(*args: object, **kwargs: object) -> object:
         put(output, picture(5))  # the other process is faster
         return read(*args, **kwargs)
 
-    monkeypatch.setattr(pipeline, "read_sources", read_slowly)
+    monkeypatch.setattr(infrared, "read_pair", read_slowly)
     outcome = fuse(*flags)
     assert outcome.status == 1
     assert "another process has written this file meanwhile" in outcome.err

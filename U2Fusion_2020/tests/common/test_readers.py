@@ -18,11 +18,12 @@ from tests.helpers import picture
 from tests.method import build
 from utils.common.checkpoint import load_checkpoint, to_safetensors
 from utils.common.image import SUFFIXES, read_image
-from utils.common.pairs import find_pairs, find_scenes, pairs_in
+from utils.common.pairs import find_pairs
 from utils.util_weights import load_model
 from utils.utils import InputError
 
 Change = Callable[[bytes], bytes]
+File = tuple[str | None, str, str]  # folder, stem and suffix
 TENSORS = {"conv.weight": torch.ones(2, 1, 3, 3), "conv.bias": torch.zeros(2, dtype=torch.half)}
 quick = settings(deadline=None, derandomize=True, max_examples=120, database=None)
 
@@ -191,25 +192,25 @@ files = st.tuples(
 )
 
 
-@quick
-@given(names=st.lists(files, max_size=8))
-def test_any_folder_is_paired_or_refused(names: list[tuple[str | None, str, str]]) -> None:
+def find_or_refuse(names: list[File], find: Callable[[Path], dict[str, tuple[Path, ...]]]) -> None:
+    """Make a folder of such files; `find` must return files that are there, or say which folder."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for inner, stem, suffix in names:
             put_file(folder / (inner or "") / f"{stem}{suffix}")
-        sides = [folder / "ir", folder / "vis"]
-        for find in (
-            lambda: find_pairs(sides, ["--ir", "--vis"]),
-            lambda: pairs_in(folder, "--pairs"),
-            lambda: find_scenes(folder),
-        ):
-            try:
-                found = find()
-            except InputError as error:
-                assert temporary in str(error)
-                continue
-            assert found
-            for sources in found.values():
-                assert len(sources) >= 2
-                assert all(path.is_file() for path in sources)
+        try:
+            found = find(folder)
+        except InputError as error:
+            assert temporary in str(error)
+            return
+        assert found
+        for sources in found.values():
+            assert len(sources) >= 2
+            assert all(path.is_file() for path in sources)
+
+
+@quick
+@given(names=st.lists(files, max_size=8))
+def test_any_folders_are_paired_or_refused(names: list[File]) -> None:
+    flags = ["--ir", "--vis"]
+    find_or_refuse(names, lambda folder: find_pairs([folder / "ir", folder / "vis"], flags))
