@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags, jobs_from_flags
-from utils.common.image import Array
-from utils.common.pairs import DefaultSet, FusionJob
-from utils.common.pipeline import fuse_files
-from utils.util_fusion import TILE, ImageFusion
+from utils.common.fusion_flags import add_fusion_flags
+from utils.common.infrared_pairs import PAIRS, add_pair_flags
+from utils.common.pairs import DefaultSet, FusionJob, find_jobs
 from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
+    from utils.common.image import Array
     from utils.util_segment import SegmentationWriter
 
 RESULTS = HERE / "fusion_result"
-DEMO = HERE / "demo"
+DEMO = [DefaultSet(PAIRS, HERE / "demo", RESULTS)]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -26,8 +25,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = FlagParser(
         description="Fuse registered images with BFFR; without images, those in demo/."
     )
-    add_fusion_flags(parser, "pair", default_tile=TILE)
-    method = parser.add_argument_group("BFFR")
+    add_pair_flags(parser)
+    add_fusion_flags(parser)
+    method = parser.add_flag_group("BFFR")
     method.add_argument(
         "--authors_quirks",
         action="store_true",
@@ -51,30 +51,35 @@ def main(args: argparse.Namespace) -> int:
     """Fuse the images that `args` names and return the exit status."""
     if args.segmenter and not args.segment:
         raise InputError("--segmenter needs --segment")
+    jobs = find_jobs(args, [PAIRS], [], DEMO, RESULTS)
+
+    # PyTorch takes seconds to load: --help and wrong paths are answered before.
+    from utils.common.infrared import read_pair
+    from utils.common.pipeline import fuse_files
+    from utils.util_fusion import ImageFusion
+
     fusion = ImageFusion(
-        weights=args.weights,
+        args.weights,
         device=args.device,
         tile=args.tile,
         color=args.color,
         stretch=args.stretch,
         authors_quirks=args.authors_quirks,
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).")
-    print("Loading data...")
-    jobs = jobs_from_flags(args, [DefaultSet(DEMO, RESULTS, "pair")], RESULTS)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...")
     if not args.segment:
         print("Fusing...")
-        return fuse_files(fusion, jobs, args)
+        return fuse_files(fusion, jobs, args, {"pair": read_pair})
     draw, writer = prepare_segmentation(args, jobs)
     print("Fusing...")
-    status = fuse_files(fusion, jobs, args, also=draw)
+    status = fuse_files(fusion, jobs, args, {"pair": read_pair}, also=draw)
     writer.close()
     return status
 
 
 def prepare_segmentation(
     args: argparse.Namespace, jobs: Sequence[FusionJob]
-) -> tuple[Callable[[FusionJob, list[Array], Array], None], "SegmentationWriter"]:
+) -> tuple[Callable[[FusionJob, list["Array"], "Array"], None], "SegmentationWriter"]:
     """Return a function that draws the classes in a job's result, and the writer that it uses.
 
     Raises:
@@ -93,7 +98,7 @@ def prepare_segmentation(
     print(f"{segmenter.weights} segmenter loaded.")
     writer = SegmentationWriter(folder)
 
-    def draw(job: FusionJob, _: list[Array], fused: Array) -> None:
+    def draw(job: FusionJob, _: list["Array"], fused: "Array") -> None:
         writer.write(job.output.stem, fused, segmenter.segment(fused))
 
     return draw, writer

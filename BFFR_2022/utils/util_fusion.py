@@ -15,7 +15,6 @@ from models.TransFuser6 import TransFuser6
 from utils import HERE
 from utils.common.image import Array, from_unit, to_unit
 from utils.common.tile import Tile, TiledFusion, TileFunction, tiles
-from utils.util_device import memory_format, resolve_device
 from utils.util_fast import Grams, fold_norms, fuse_tile, measure_grams, sum_grams, use_fast_form
 from utils.util_weights import load_model
 from utils.utils import InputError
@@ -33,6 +32,7 @@ class ImageFusion(TiledFusion):
 
     Args:
         weights: A weights file or checkpoint; by default this repository's own.
+        model: A network to use instead of a file; it is copied.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         tile: See `TiledFusion`. By default an image with no more pixels than a tile with its
             border is fused as a whole, which saves the first pass.
@@ -41,7 +41,6 @@ class ImageFusion(TiledFusion):
             all channels of the clipped result to 0 and 1, as the official code does when it
             saves; `max` maps 0 and the greatest value.
         authors_quirks: Treat B, G, R as R, G, B, as the official code did to train its weights.
-        model: A network to fuse with instead of a weights file; it is copied.
 
     Raises:
         InputError: the weights are missing, unreadable or not BFFR's.
@@ -50,30 +49,38 @@ class ImageFusion(TiledFusion):
     stride = TransFuser6.stride
     min_side = TransFuser6.min_side
     default_tile = TILE
+    model: TransFuser6
     whole_pixels = 0  # an image with at most this many pixels is fused as a whole
 
     def __init__(
         self,
         weights: Path | None = None,
+        *,
+        model: TransFuser6 | None = None,
         device: str = "auto",
         tile: int | None = None,
         color: bool = True,
         stretch: str = "none",
         authors_quirks: bool = False,
-        model: TransFuser6 | None = None,
     ) -> None:
         self.weights = weights or WEIGHTS
         if model is None:
-            self.model, self.form = load_model(self.weights)
+            model, self.form = load_model(self.weights)
         else:
-            self.model, self.form = deepcopy(model).eval(), "a network in memory"
-        where = resolve_device(device)
-        super().__init__(where, 1, TransFuser6.receptive_radius, tile, color, stretch)
+            model, self.form = deepcopy(model), "a given network"
+        use_fast_form(model)
+        fold_norms(model.eval())
+        super().__init__(
+            model,
+            channels=1,
+            receptive_radius=TransFuser6.receptive_radius,
+            device=device,
+            tile=tile,
+            color=color,
+            stretch=stretch,
+        )
         if tile is None:
             self.whole_pixels = (self.tile + 2 * self.receptive_radius) ** 2
-        use_fast_form(self.model)
-        fold_norms(self.model)
-        self.model.to(where).to(memory_format=memory_format(where))
         self.authors_quirks = authors_quirks
 
     def fuse(self, sources: Sequence[Array]) -> Array:
