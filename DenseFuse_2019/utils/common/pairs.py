@@ -2,7 +2,7 @@
 """Which files are fused together, and where their result goes."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,7 +181,7 @@ def match(
     Raises:
         InputError: as `find_pairs` does.
     """
-    named: list[Mapping[str, Path]] = []
+    named: list[dict[str, Path]] = []
     for files, place, role in zip(sides, places, roles, strict=True):
         names: dict[str, Path] = {}
         for path in files:
