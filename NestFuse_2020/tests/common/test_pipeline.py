@@ -1,4 +1,4 @@
-# From common_code/photographs/tests/behavior/test_pipeline.py; edit it there, then tools/sync.py.
+# From common_code/photographs/tests/common/test_pipeline.py; edit it there, then tools/sync.py.
 """`run_fusion.py` from files to files: what does not depend on how features are fused."""
 
 from pathlib import Path
@@ -7,28 +7,27 @@ import numpy as np
 import pytest
 
 from tests.conftest import Call
-from tests.helpers import get, picture, put, put_pair, run_script
+from tests.helpers import get, picture, put, put_pair
 from utils.common import infrared
 
 
 @pytest.mark.parametrize("verbose", [(), ("--verbose",)])
-def test_console_output(tmp_path: Path, gray_weights: Path, verbose: tuple[str, ...]) -> None:
+def test_console_output(
+    tmp_path: Path, fuse: Call, gray_weights: Path, verbose: tuple[str, ...]
+) -> None:
     put_pair(tmp_path, "a")
     put_pair(tmp_path, "b", 1)
-    done = run_script(
-        "run_fusion.py",
-        *("--ir", tmp_path / "ir", "--vis", tmp_path / "vis", "--output", tmp_path / "out"),
-        *("--weights", gray_weights, "--device", "cpu", *verbose),
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    flags = ("--ir", tmp_path / "ir", "--vis", tmp_path / "vis", "--output", tmp_path / "out")
+    done = fuse(*flags, *verbose)
+    assert done.status == 0, done.err
+    lines = done.out.splitlines()
     assert lines[0] == f"{gray_weights} model loaded (this repository's layout)."
     assert lines[1:3] == ["Loading data...", "Fusing..."]
     each = [f"Output path: {tmp_path / 'out' / n}.png" for n in "ab"]
     assert lines[3:-1] == (each if verbose else [f"Output path: {tmp_path / 'out'} (2 images)"])
     assert lines[-1].startswith("Mean time: ")
-    assert "2/2" in done.stderr  # the progress bar
-    assert "warning" not in done.stderr
+    assert "2/2" in done.err  # the progress bar
+    assert "warning" not in done.err
 
 
 @pytest.mark.parametrize("channels", [1, 3])
