@@ -131,7 +131,7 @@ def test_train_num_is_an_upper_bound(scenes: Path, train: Call, number: int, use
     flags = ("--num_epochs", 1, "--train_num", number, "--patches", 3)
     outcome = train("--image_path", scenes, *QUICK, *flags)
     assert f"Loaded {used} patches ({used - 3} to train on, 3 to validate on)" in outcome.out
-    assert "demo" not in outcome.out
+    assert "Training on the demo" not in outcome.out
 
 
 def test_several_folders_of_scenes(tmp_path: Path, scenes: Path, train: Call) -> None:

@@ -163,7 +163,7 @@ def test_train_num_is_an_upper_bound(pairs: Path, train: Call, number: int, used
     share = 9 if used == 12 else 12
     outcome = train("--image_path", pairs, *once("--train_num", number, "--patches", share))
     assert f"Loaded {used} patches ({share} to train on, 3 to validate on)" in outcome.out
-    assert "demo" not in outcome.out
+    assert "Training on the demo" not in outcome.out
 
 
 def test_several_sets_of_a_task(tmp_path: Path, pairs: Path, train: Call) -> None:

@@ -112,7 +112,7 @@ def test_train_num_is_an_upper_bound(photos: Path, train: Call, number: int, use
     outcome = train("--image_path", photos, *QUICK, *flags)
     assert outcome.status == 0
     assert f"Loaded {used} images ({used - 1} to train on, 1 to validate on)" in outcome.out
-    assert "demo" not in outcome.out
+    assert "Training on the demo" not in outcome.out
 
 
 def test_the_seed_decides(tmp_path: Path, photos: Path, train: Call) -> None:
