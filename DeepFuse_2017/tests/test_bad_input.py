@@ -10,7 +10,7 @@ import torch
 
 from tests.common.test_checkpoint import Trap
 from tests.conftest import Call
-from tests.helpers import get, picture, put, run_script, runs_of, scalars, weights_of
+from tests.helpers import get, picture, put, runs_of, scalars, weights_of
 from tests.method import build
 from tests.scenes import put_couple, put_scenes
 
@@ -23,18 +23,6 @@ def couple(tmp_path: Path) -> list[object]:
     """Flags of two sound exposures and of a result."""
     under, over = put_couple(tmp_path, "a")
     return ["--under", under, "--over", over, "--output", tmp_path / "out" / "fused.png"]
-
-
-def test_by_a_real_command(tmp_path: Path, gray_weights: Path) -> None:
-    absent = tmp_path / "absent"
-    fusing = ("run_fusion.py", "--weights", gray_weights, "--device", "cpu")
-    for flag, done in (
-        ("--under", run_script(*fusing, "--under", absent, "--over", tmp_path)),
-        ("--image_path", run_script("run_train.py", "--image_path", absent, "--device", "cpu")),
-    ):
-        assert done.returncode == 1
-        assert done.stderr.splitlines()[-1] == f"error: no folder {absent} ({flag})"
-        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("make", [False, True])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Call
-from tests.helpers import get, picture, put, put_pair, run_script, runs_of, scalars, weights_of
+from tests.helpers import get, picture, put, put_pair, runs_of, scalars, weights_of
 from tests.method import flags_of_pair, put_set, tiny
 from tests.scenes import put_couple, put_scene, put_scenes
 
@@ -20,15 +20,6 @@ NAMES = {"pair": ("vis", "ir"), "exposures": ("under", "over")}
 @pytest.fixture
 def pair(tmp_path: Path) -> list[object]:
     return flags_of_pair(tmp_path)
-
-
-def test_by_a_real_command(tmp_path: Path, gray_weights: Path) -> None:
-    absent = tmp_path / "absent"
-    words = ("--vis", absent, "--ir", tmp_path, "--weights", gray_weights, "--device", "cpu")
-    done = run_script("run_fusion.py", *words)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"error: no folder {absent} (--vis)"
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("make", [False, True])

@@ -41,7 +41,7 @@ def once(*words: object) -> tuple[object, ...]:
     return (*quick(), "--num_epochs", 1, *words)
 
 
-def test_documented_output_and_files(tmp_path: Path, pairs: Path) -> None:
+def test_what_a_run_says_and_leaves(tmp_path: Path, pairs: Path) -> None:
     """By the script that can be called from another folder."""
     method = copy_method(tmp_path / "a method")
     script = str(method / "scripts" / "run_train.py")
@@ -49,32 +49,9 @@ def test_documented_output_and_files(tmp_path: Path, pairs: Path) -> None:
     done = run_script(script, "--image_path", "pairs", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     [run] = runs_of(method)
-    rule = "==================hyper-parameters=================="
-    expected = [
-        *(rule, "----------data----------", "tasks: ivif"),
-        *(f"image_path: {pairs}", "train_num: 10000"),
-        *("----------information----------", f"vgg_weights: {stand_in()}", "c_ivif: 3000.0"),
-        *("----------training----------", "device: cpu", "batch_size: 2", "num_epochs: 2"),
-        *("num_workers: 0", "learning rate: 0.0001", "resume_path: None"),
-        *("----------console----------", "output: True", rule),
-        "Device ready: cpu, processes: 1",
-        f"Information by {stand_in()}, a stand-in of random weights (seed 0)",
-        *("Task 1 of 1: ivif", "Loaded 5 patches (4 to train on, 1 to validate on)"),
-        *(
-            "Training data ready...",
-            "Validation data ready...",
-            "initialize network with normal type",
-        ),
-        *("Network and optimizer ready...", f"TensorBoard ready, folder: {run / 'logs'}"),
-        f"Watch the training with: tensorboard --logdir={method / 'runs'}",
-        "Finished Training",
-    ]
-    lines = iter(done.stdout.splitlines())
-    for line in expected:
-        assert line in lines, f"{line!r} is absent or late in\n{done.stdout}"
-    assert re.fullmatch(r"Training time: \d+\.\d\d seconds", next(lines))
-    assert re.fullmatch(r"Best val loss: \d+\.\d{6}", next(lines))
-    assert re.fullmatch(r"Loss after ivif: ivif \d+\.\d{6}", next(lines))
+    assert "Loaded 5 patches (4 to train on, 1 to validate on)" in done.stdout
+    assert re.search(r"^Best val loss: \d+\.\d{6}$", done.stdout, re.MULTILINE)
+    assert re.search(r"^Loss after ivif: ivif \d+\.\d{6}$", done.stdout, re.MULTILINE)
     assert "Reading ivif pairs...: 100%|" in done.stderr
     terms = ", ".join(rf"{name}=[\d.e+-]+" for name in ("loss", *TERMS))
     assert re.search(rf"Epoch \[2/2\]: 100%\|.*\| 2/2 \[.*, {terms}, lr=9e-5\]", done.stderr)
