@@ -292,10 +292,3 @@ def test_loss_that_is_not_finite(tmp_path: Path, train: Call, val: float) -> Non
     [run] = runs_of(tmp_path)
     assert [p.name for p in (run / "checkpoints").iterdir()] == ["last.pth"]
     assert all(value.abs().max() < 10 for value in weights_of(run).values())  # it is sound
-
-
-def test_more_scenes_typed_than_there_are(tmp_path: Path, train: Call) -> None:
-    scenes = put_scenes(tmp_path / "scenes", 3)
-    outcome = train("--image_path", scenes, *TINY, "--train_num", 4)
-    assert outcome.status == 1
-    assert f"--train_num 4: only 3 scenes in {scenes} (--image_path)" in outcome.err

@@ -316,12 +316,10 @@ def test_number_of_pairs(tmp_path: Path) -> None:
     assert (len(train), val) == (4, None)
     train, val = split_task("ivif", folders, settings_of("--train_num", 2, "--val_fraction", 0.01))
     assert (len(train), len(val)) == (1, 1)
-    for words, message in (
-        (("--train_num", 5), rf"--train_num 5: only 4 ivif pairs in {folders[0]} \(--image_path"),
-        (("--train_num", 1), "1 ivif pairs are too few to split; add some, or --val_fraction 0"),
-    ):
-        with pytest.raises(InputError, match=message):
-            split_task("ivif", folders, settings_of(*words))
+    train, val = split_task("ivif", folders, settings_of("--train_num", 5, "--val_fraction", 0.01))
+    assert (len(train), len(val)) == (3, 1)  # an upper bound
+    with pytest.raises(InputError, match="1 ivif pairs are too few to split; add some, or --val"):
+        split_task("ivif", folders, settings_of("--train_num", 1))
 
 
 @pytest.mark.parametrize("show", [True, False])

@@ -136,7 +136,7 @@ def test_sets_of_several_tasks() -> None:
     found = configs.sets_of_tasks(configs.parse_args(words.split()))
     assert list(found.items()) == [("mef", [Path("c")]), ("ivif", [Path("a"), Path("b")])]
     args = configs.parse_args(["--tasks", "ivif", "mff", "--image_path", "a"])
-    with pytest.raises(InputError, match=r"^--image_path is of one task; .* --ivif_path, --mef_"):
+    with pytest.raises(InputError, match=r"^--image_path is of one task; .* --ivif_path, --mff_"):
         configs.sets_of_tasks(args)
 
 
