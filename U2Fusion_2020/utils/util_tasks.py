@@ -26,9 +26,9 @@ class Task:
 
     Attributes:
         name: `ivif`, `mef` or `mff`.
-        c: Divides the information of its sources (`utils.vgg`).
-        train_set: To learn from.
-        val_set: To validate on, or None.
+        c: Constant that divides the information of the sources (`utils.vgg`).
+        train_set: Patches to train on.
+        val_set: Patches to validate on, or None.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Task:
 
 
 class TaskLosses:
-    """The losses of every task's samples, and of forgetting.
+    """The losses of the samples of every task, and the penalty for forgetting earlier tasks.
 
     Args:
         args: With `ssim_weight`, `mse_weight`, `ewc_lambda`, `batch_size` and `output`.
-        accelerator: Decides device and precision.
-        measure: Of information.
-        memory: Of the finished tasks.
+        accelerator: Sets device and precision.
+        measure: Measures the information of sources.
+        memory: What is known of the finished tasks.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class TaskLosses:
         self.memory = memory
 
     def weights(self, task: Task, batch: Batch) -> Tensor:
-        """Return omega of a batch's sources, (B, 2), measured unless the batch has it."""
+        """Return omega of the sources of a batch, (B, 2), measured unless the batch has it."""
         if "weights" in batch:
             return batch["weights"]
         with self.accelerator.autocast():
@@ -75,7 +75,7 @@ class TaskLosses:
         )
 
     def total(self, task: Task, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """Return the losses of a task that is learned after others."""
+        """Return the losses of a task, with the penalty if other tasks were learned before."""
         losses = self.similarity(task, model, batch)
         if self.memory.finished:
             kept = self.memory.loss(self.accelerator.unwrap_model(model))
@@ -95,7 +95,7 @@ class TaskLosses:
         }
 
     def measure_once(self, task: Task) -> None:
-        """Measure the patches that stay the same, unless that is done.
+        """Measure the patches that stay the same, unless they have been measured.
 
         Every process must call it.
         """
@@ -135,7 +135,7 @@ class TaskLosses:
 
     @torch.no_grad()
     def validate(self, model: nn.Module, tasks: Sequence[Task]) -> dict[str, float]:
-        """Return the mean loss over each task's validation patches, without that of forgetting."""
+        """Return the mean loss over the validation patches of each task, without the penalty."""
         found = {}
         for task in tasks:
             if task.val_set is None:
