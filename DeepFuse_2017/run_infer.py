@@ -1,5 +1,5 @@
 # From common_code/infer/run_infer.py; edit it there, then tools/sync.py.
-"""`run_fusion.py` under its other documented name."""
+"""`run_fusion.py` under the name that the original repository has for it."""
 
 from run_fusion import main, parse_args
 from utils.utils import run_main

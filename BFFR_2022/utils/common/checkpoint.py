@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from utils.common.files import write_atomically
 from utils.utils import InputError
 
-UNREADABLE = (  # what readers raise on damaged files and on files that are not theirs
+UNREADABLE = (  # what torch, NumPy and safetensors raise for damaged or foreign files
     *(ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError),
     *(MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError),
     *(pickle.UnpicklingError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
@@ -63,8 +63,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a `.pth`, `.model`, `.safetensors` or `.npz` file without running code from it.
 
     Returns:
-        What was saved, by name, on the CPU; for safetensors the tensors, and under `about` the
-        file's own description. No tensor is larger than its data in the file.
+        What was saved, by name, on the CPU. For safetensors: the tensors, and under `about` the
+        file's metadata. No tensor is larger than its data in the file.
 
     Raises:
         InputError: absent, unreadable, or a pickle with more than tensors and plain types.
@@ -174,7 +174,7 @@ def copy_weights(
 
 
 def is_run_checkpoint(state: Mapping[str, Any]) -> bool:
-    """Tell a run's own checkpoint, which can be resumed, from weights alone."""
+    """Return True for a run's own checkpoint, which can be resumed; weights alone cannot."""
     return {"model", "optimizer", "scheduler", "next_epoch", "arguments"} <= set(state)
 
 
@@ -185,7 +185,7 @@ def random_states() -> dict[str, Any]:
 
 
 def restore_random_states(states: Mapping[str, Any]) -> None:
-    """Undo what has been drawn since `random_states`."""
+    """Restore the generator states that `random_states` returned."""
     torch.set_rng_state(states["cpu"])
     if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(states["cuda"])

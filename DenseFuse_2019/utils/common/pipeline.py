@@ -50,11 +50,8 @@ def fuse_files(
     writing: list[tuple[FusionJob, Future[None]]] = []
     written: list[Path] = []
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-
-        def read(job: FusionJob) -> Future[list[Array]]:
-            return reader.submit(readers.get(job.kind, read_images), job, args, notices)
-
-        for job, images in tqdm(_read_ahead(jobs, read), total=len(jobs), unit="pair"):
+        ahead = _read_ahead(reader, readers, jobs, args, notices)
+        for job, images in tqdm(ahead, total=len(jobs), unit="pair"):
             try:
                 sources = images.result()
                 start = time.perf_counter()
@@ -76,12 +73,17 @@ def fuse_files(
 
 
 def _read_ahead(
-    jobs: Sequence[FusionJob], read: Callable[[FusionJob], Future[list[Array]]]
+    pool: ThreadPoolExecutor,
+    readers: Mapping[str, Reader],
+    jobs: Sequence[FusionJob],
+    args: argparse.Namespace,
+    notices: Notices,
 ) -> Iterator[tuple[FusionJob, Future[list[Array]]]]:
     """Yield each job with its images, while the next ones are being read."""
     waiting: list[tuple[FusionJob, Future[list[Array]]]] = []
     for job in jobs:
-        waiting.append((job, read(job)))
+        read = readers.get(job.kind, read_images)
+        waiting.append((job, pool.submit(read, job, args, notices)))
         if len(waiting) > READ_AHEAD:
             yield waiting.pop(0)
     yield from waiting

@@ -98,7 +98,7 @@ def _announce(demo: Sequence[DefaultSet], own: Sequence[DefaultSet]) -> Sequence
     """Say that the demo images are fused and how to name others, and return them."""
     folders = " and ".join(str(each.folder) for each in demo)
     flags = " or ".join(f"--{a} and --{b}" for a, b in (each.kind.flags for each in demo))
-    places = "".join(f" or put them into {each.folder}" for each in own[:1])
+    places = "".join(f", or put them into {each.folder}" for each in own[:1])
     warn(f"fusing the demo images in {folders}; name your own with {flags}{places}", "note")
     return demo
 
