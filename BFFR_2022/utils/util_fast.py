@@ -54,13 +54,19 @@ class FastSelfAttention(SelfAttention):
             x: Features of a source, for an image or a tile.
             gram: The Gram matrix of the whole image, (B, C, C), if `x` is a tile of it.
         """
-        tokens = tokens_of(self, x)  # (B, HW, C)
+        attended = self.attend(tokens_of(self, x), gram)  # (B, HW, C)
+        return x + x * self.ffn(attended.mT.unflatten(2, x.shape[2:]))  # (B, C, H, W)
+
+    def attend(self, tokens: Tensor, gram: Tensor | None) -> Tensor:
+        """Return attended, projected and normalized tokens, (B, HW, C).
+
+        A function of its own, so that the tokens are freed before `ffn` needs its memory.
+        """
         with torch.autocast(tokens.device.type, enabled=False):  # bfloat16 sums are too coarse
             if gram is None:
                 gram = gram_of(tokens, exact=not self.training)  # (B, C, C)
             mixer = self.mixer_of(gram)  # (B, C, C)
-        attended = self.norm1(tokens @ mixer.to(tokens) + self.end_proj1.bias)  # (B, HW, C)
-        return x + x * self.ffn(attended.mT.unflatten(2, x.shape[2:]))  # (B, C, H, W)
+        return self.norm1(tokens @ mixer.to(tokens) + self.end_proj1.bias)
 
     def mixer_of(self, gram: Tensor) -> Tensor:
         """Return the matrix Wv context Wo that maps tokens to attended ones, (B, C, C)."""

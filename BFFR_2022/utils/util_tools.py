@@ -111,9 +111,9 @@ def run_training(args: argparse.Namespace) -> None:
     print(f"Run: {run}")
 
 
-def results_of(config_file: Path) -> Path:
-    """Return the folder for what tests of a config write."""
-    return HERE / "work_dirs" / config_file.stem
+def results_of(config: "Config", path: Path) -> Path:
+    """Return the folder for what tests of a config write, by default that of its file's name."""
+    return Path(config.get("work_dir", HERE / "work_dirs" / path.stem))
 
 
 def run_fusion(args: argparse.Namespace) -> None:
@@ -125,7 +125,7 @@ def run_fusion(args: argparse.Namespace) -> None:
         authors_quirks=config.model.get("authors_quirks", False),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).")
-    output = args.output or results_of(args.config) / "fused"
+    output = args.output or results_of(config, args.config) / "fused"
     pairs = test_pairs(config)
     targets = [FusionJob((pair.vis,), output / f"{pair.stem}.png") for pair in pairs]
     check_outputs(targets, overwrite=args.overwrite or args.output is None)
@@ -152,7 +152,7 @@ def run_segmenting(args: argparse.Namespace) -> None:
         raise InputError(f"{args.config} has no segmenter; configs/fuser_segmenters/ has")
     for name in TRAINING_ONLY:
         config[name] = None
-    config.setdefault("work_dir", str(results_of(args.config)))
+    config.work_dir = str(results_of(config, args.config))
     config.model.pretrained_fuser = config.model.pretrained_segmenter = None
     runner = build_runner(config, args.launcher)
     model: Any = getattr(runner.model, "module", runner.model)
