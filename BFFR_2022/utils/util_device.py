@@ -1,5 +1,5 @@
 # From common_code/base/utils/util_device.py; edit it there, then tools/sync.py.
-"""Where and how to compute: device, threads, memory format and allocator."""
+"""Where and how to compute: device, memory format and allocator."""
 
 import ctypes
 import os
@@ -40,12 +40,6 @@ def resolve_device(name: str) -> torch.device:
 def memory_format(device: torch.device) -> torch.memory_format:
     """Return the layout in which convolutions are fastest: channels last on a CPU."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
-
-
-def set_threads(count: int) -> None:
-    """Compute with `count` CPU threads; 0 leaves PyTorch's choice (one a core)."""
-    if count > 0:
-        torch.set_num_threads(count)
 
 
 def keep_freed_memory() -> None:
