@@ -47,44 +47,40 @@ def read_images(job: FusionJob, args: argparse.Namespace, notices: Notices) -> l
         InputError: unreadable, or of different sizes.
     """
     images = [read_image(path) for path in job.sources]
-    check_sizes(job, images)
-    note_doubts(job, images, notices)
+    check_images(job, images, notices)
     return images
 
 
-def check_sizes(job: FusionJob, images: Sequence[Array], remedy: str = "") -> None:
-    """Refuse images of different sizes; `remedy` ends the message.
+def check_images(
+    job: FusionJob,
+    images: Sequence[Array],
+    notices: Notices,
+    resizing: str = "",
+    aligning: str = "fusing does not align images",
+) -> None:
+    """Refuse images of different sizes, and warn of equal images and of shifted ones.
+
+    Args:
+        job: Where the images come from.
+        images: Two or more.
+        notices: Where to warn.
+        resizing: What to do about different sizes, for the message.
+        aligning: What to do about a shift, for the message.
 
     Raises:
-        InputError: see above.
+        InputError: different sizes.
     """
     if len({image.shape[:2] for image in images}) > 1:
         found = ", ".join(
             f"{path} {image.shape[1]}x{image.shape[0]}"
             for path, image in zip(job.sources, images, strict=True)
         )
-        raise InputError(f"sizes differ: {found}{remedy} (scaling does not align them)")
-
-
-def note_doubts(
-    job: FusionJob,
-    images: Sequence[Array],
-    notices: Notices,
-    remedy: str = "fusing does not align images",
-) -> None:
-    """Warn of images that are equal, or that seem to be shifted against each other.
-
-    Args:
-        job: Where the images come from.
-        images: Two or more of one size.
-        notices: Where to say it.
-        remedy: What to do about a shift.
-    """
+        raise InputError(f"sizes differ: {found}{resizing} (scaling does not align them)")
     if all(np.array_equal(image, images[0]) for image in images[1:]):
         notices.add("of equal sources", f"{', '.join(map(str, job.sources))} are identical")
     elif shift := misalignment(images[0], images[1]):
         notices.add(
             "whose sources seem shifted",
             f"{job.sources[1]} seems to lie {shift[0]:+d}, {shift[1]:+d} pixels off "
-            f"{job.sources[0]}; {remedy}",
+            f"{job.sources[0]}; {aligning}",
         )

@@ -9,7 +9,7 @@ import numpy as np
 from utils.common.color import luma_of_array
 from utils.common.image import Array, read_image, resize_to
 from utils.common.pairs import FusionJob
-from utils.common.sources import Notices, check_sizes, note_doubts
+from utils.common.sources import Notices, check_images
 from utils.utils import InputError
 
 NARROW = 0.25  # share of the range
@@ -113,6 +113,6 @@ def read_pair(job: FusionJob, args: argparse.Namespace, notices: Notices) -> lis
     elif args.resize == "vis":
         visible = resize_to(visible, *infrared.shape[:2])
     images = [visible, infrared]
-    check_sizes(job, images, "; --resize ir or --resize vis scales one to the other")
-    note_doubts(job, images, notices)
+    remedy = "; --resize ir or --resize vis scales one to the other"
+    check_images(job, images, notices, resizing=remedy)
     return images

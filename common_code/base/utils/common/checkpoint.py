@@ -8,7 +8,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"no such file: {path}")
     try:
         state = _read(path)
-        for tensor in _tensors_in(state):
-            _check_extent(tensor)
+        _check_tensors(state)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} was not loaded: it holds more than tensors and plain types, and such a "
@@ -104,8 +103,11 @@ def _read(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _tensors_in(state: object) -> Iterator[Tensor]:
-    """Yield every tensor in nested containers once."""
+def _check_tensors(state: object) -> None:
+    """Refuse tensors in nested containers that are not dense, or larger than their data.
+
+    A few bytes can otherwise declare terabytes, which the first operation would make real.
+    """
     seen: set[int] = set()
     waiting = [state]
     while waiting:
@@ -113,27 +115,20 @@ def _tensors_in(state: object) -> Iterator[Tensor]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, (list, tuple, set)):
             waiting += value
-
-
-def _check_extent(tensor: Tensor) -> None:
-    """Refuse a tensor that is not dense, or whose shape is larger than what it holds.
-
-    A few bytes can otherwise declare terabytes, which the first operation would make real.
-    """
-    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
-        raise ValueError("it holds a tensor that is not dense")
-    room = tensor.untyped_storage().nbytes() // tensor.element_size()
-    steps = zip(tensor.shape, tensor.stride(), strict=True)
-    last = tensor.storage_offset() + sum((size - 1) * stride for size, stride in steps)
-    count = math.prod(tensor.shape)
-    if count > room or (count and last >= room):
-        raise ValueError(f"it declares a tensor of shape {tuple(tensor.shape)} without its values")
+        elif isinstance(value, Tensor):
+            if value.layout != torch.strided or value.device.type != "cpu" or value.is_quantized:
+                raise ValueError("it holds a tensor that is not dense")
+            room = value.untyped_storage().nbytes() // value.element_size()
+            steps = zip(value.shape, value.stride(), strict=True)
+            last = value.storage_offset() + sum((size - 1) * stride for size, stride in steps)
+            count = math.prod(value.shape)
+            if count > room or (count and last >= room):
+                shape = tuple(value.shape)
+                raise ValueError(f"it declares a tensor of shape {shape} without its values")
 
 
 def tensors_of(state: Mapping[Any, Any]) -> dict[str, Tensor]:

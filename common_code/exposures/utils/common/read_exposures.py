@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.common.image import Array, read_image, to_unit
 from utils.common.pairs import FusionJob
-from utils.common.sources import Notices, check_sizes, note_doubts
+from utils.common.sources import Notices, check_images
 
 COARSEST_SIDE = 16  # pixels: AlignMTB is unreliable below this size
 
@@ -22,10 +22,10 @@ def read_exposures(job: FusionJob, args: argparse.Namespace, notices: Notices) -
         InputError: unreadable, or of different sizes.
     """
     images = [read_image(path) for path in job.sources]
-    check_sizes(job, images)
-    equal = all(np.array_equal(image, images[0]) for image in images[1:])
-    if equal or not args.align:
-        note_doubts(job, images, notices, "--align brings them together")
+    alike = len({image.shape[:2] for image in images}) == 1
+    equal = alike and all(np.array_equal(image, images[0]) for image in images[1:])
+    if equal or not (alike and args.align):
+        check_images(job, images, notices, aligning="--align brings them together")
         return images
     images, shifts = align_exposures(images)
     height, width = images[0].shape[:2]
