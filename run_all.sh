@@ -97,7 +97,7 @@ check_types() { # PATH ...; one cache, so that torch is read once
 }
 
 run_tests() { # PATH; addopts just once: doubled, -q leaves the closing line out
-    OMP_NUM_THREADS=1 "$PYTHON" -m pytest -o addopts=-q -n 2 "$@"
+    OMP_NUM_THREADS=1 "$PYTHON" -m pytest -o addopts=-q -n 2 --dist loadgroup "$@"
 }
 
 # ---------------------------------------------------------------- folders

@@ -15,6 +15,12 @@ from utils.common.checkpoint import save_weights
 Call = Callable[..., Outcome]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register our markers, as a folder that is copied out has no settings of pytest."""
+    config.addinivalue_line("markers", "slow: starts, kills or installs something as a user does")
+    config.addinivalue_line("markers", "xdist_group(name): tests that share what is costly")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)

@@ -18,6 +18,7 @@ from tests.scripts import Outcome, call_tool, relative_config
 from utils.util_weights import LINKS
 
 pytest.importorskip("mmseg", reason="pip install -e mmseg_bffr")
+pytestmark = pytest.mark.xdist_group("tools")  # a run is shared
 
 JOINT = "configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py"
 STAGE1 = "configs/fuser/transfuser6_avg.py"

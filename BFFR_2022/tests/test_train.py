@@ -18,6 +18,7 @@ from tests.helpers import FOLDER, quiet_environment, run_script, runs_of, same_w
 from tests.scripts import Outcome, call_train
 
 pytest.importorskip("mmseg", reason="pip install -e mmseg_bffr")
+pytestmark = pytest.mark.xdist_group("train")  # a run is shared
 
 SHORT = ("--stage1_iters", 2, "--stage2_iters", 3)
 QUICK = (

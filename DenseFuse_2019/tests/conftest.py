@@ -28,8 +28,9 @@ class Outcome(NamedTuple):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of tests that kill, launch or install; `-m "not slow"` skips them."""
+    """Register our markers, as a folder that is copied out has no settings of pytest."""
     config.addinivalue_line("markers", "slow: starts, kills or installs something as a user does")
+    config.addinivalue_line("markers", "xdist_group(name): tests that share what is costly")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,6 +71,7 @@ def two_tasks(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     return (*sets, *quick(), "--num_epochs", 2, "--fisher_samples", 2, "--augment")
 
 
+@pytest.mark.xdist_group("two tasks")  # they share a run
 @pytest.mark.parametrize(
     ("step", "task", "next_epoch", "finished"),
     [
