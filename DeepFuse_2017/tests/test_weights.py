@@ -25,7 +25,7 @@ LAYERS = {  # name, channels in and out, kernel, activation
 
 
 class ConvBlock(nn.Module):
-    """A convolution with zero padding, its batch normalisation, and an activation."""
+    """A convolution with zero padding, its batch normalization, and an activation."""
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, act: nn.Module) -> None:
         super().__init__()

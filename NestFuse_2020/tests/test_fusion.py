@@ -24,7 +24,7 @@ every_attention = pytest.mark.parametrize("attention", ATTENTION, ids=" ".join)
 
 
 def arguments_of(mode: str, rgb_weights: Path) -> list[object]:
-    """Return the flags of gray results, colour through luma, or the RGB network."""
+    """Return the flags of gray results, color through luma, or the RGB network."""
     if mode == "--rgb_mode":
         return ["--rgb_mode", "channels", "--weights", rgb_weights]
     return [mode]
@@ -47,8 +47,8 @@ def test_folder_run_equals_single_runs(
         assert fuse(*files, "--output", tmp_path / "one" / name, *flags).status == 0
         together, alone = get(tmp_path / "all" / name), get(tmp_path / "one" / name)
         np.testing.assert_array_equal(together, alone)
-        coloured = mode == "--rgb_mode" or (mode == "--color" and stem == "p0")
-        assert alone.shape == ((33, 47 + 2 * number, 3) if coloured else (33, 47 + 2 * number))
+        colored = mode == "--rgb_mode" or (mode == "--color" and stem == "p0")
+        assert alone.shape == ((33, 47 + 2 * number, 3) if colored else (33, 47 + 2 * number))
         assert alone.std() > 5
         visible = get(tmp_path / "vis" / name)
         gray = [x.mean(axis=2) if x.ndim == 3 else x for x in (alone, visible)]

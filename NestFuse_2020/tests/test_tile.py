@@ -80,7 +80,7 @@ sides = st.integers(2, 100)
     attention=st.sampled_from(ATTENTION),
     spatial=st.sampled_from(SPATIAL),
     network_of=st.tuples(st.sampled_from([1, 3]), st.just(True)),
-    colour=st.booleans(),
+    color=st.booleans(),
     sources=st.integers(2, 3),
 )
 def test_tiled_equals_whole(
@@ -91,16 +91,16 @@ def test_tiled_equals_whole(
     attention: str,
     spatial: str,
     network_of: tuple[int, bool, bool],
-    colour: bool,
+    color: bool,
     sources: int,
 ) -> None:
     images = [floats(0, height, width, 3)]
     images += [floats(n, height, width) for n in range(1, sources)]
     choice = (channel, attention, spatial, network(*network_of).double())
-    options = {"color": colour, "stretch": "minmax"}  # nothing hides beyond a clip
+    options = {"color": color, "stretch": "minmax"}  # nothing hides beyond a clip
     whole = fusion_of(0, *choice, **options).fuse(images)
     tiled = fusion_of(tile, *choice, **options).fuse(images)
-    assert whole.shape == tiled.shape == ((height, width, 3) if colour else (height, width))
+    assert whole.shape == tiled.shape == ((height, width, 3) if color else (height, width))
     assert whole.std() > 0.01
     assert np.abs(tiled - whole).max() <= 1e-6
 

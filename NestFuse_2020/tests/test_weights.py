@@ -185,7 +185,7 @@ def test_another_kind_of_network_is_named(
     assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
 
 
-def test_weights_for_another_colour_mode(gray_weights: Path, rgb_weights: Path) -> None:
+def test_weights_for_another_color_mode(gray_weights: Path, rgb_weights: Path) -> None:
     with pytest.raises(InputError, match=r"gray\.safetensors holds a gray.*say --rgb_mode luma"):
         ImageFusion(gray_weights, rgb_mode="channels", device="cpu")
     with pytest.raises(InputError, match=r"rgb\.safetensors holds an RGB.*--rgb_mode channels"):

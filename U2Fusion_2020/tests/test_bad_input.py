@@ -172,10 +172,10 @@ def test_a_scene_with_one_exposure(tmp_path: Path, fuse: Call, train: Call) -> N
     assert not (tmp_path / "runs").exists()
 
 
-def test_coloured_infrared(tmp_path: Path, fuse: Call) -> None:
+def test_colored_infrared(tmp_path: Path, fuse: Call) -> None:
     vis = put(tmp_path / "vis.png", picture(0))
     ir = put(tmp_path / "ir.png", picture(1))
-    flags = ("--ir", ir, "--vis", vis, "--output", tmp_path / "colour.png", "--gray")
+    flags = ("--ir", ir, "--vis", vis, "--output", tmp_path / "color.png", "--gray")
     outcome = fuse(*flags)
     assert outcome.status == 1
     assert f"{ir} is a colored infrared image" in outcome.err
@@ -185,7 +185,7 @@ def test_coloured_infrared(tmp_path: Path, fuse: Call) -> None:
     gray = put(tmp_path / "gray.png", luma)
     flags = ("--ir", gray, "--vis", vis, "--output", tmp_path / "luma.png", "--gray")
     assert fuse(*flags).status == 0
-    np.testing.assert_array_equal(get(tmp_path / "colour.png"), get(tmp_path / "luma.png"))
+    np.testing.assert_array_equal(get(tmp_path / "color.png"), get(tmp_path / "luma.png"))
 
 
 IDENTICAL = (picture(0), np.zeros_like(picture(0)), np.full_like(picture(0), 255))
@@ -258,7 +258,7 @@ def test_tiny_images(tmp_path: Path, fuse: Call) -> None:
 
 @pytest.mark.parametrize("val", [0, 0.3])
 def test_loss_that_is_not_finite(tmp_path: Path, train: Call, val: float) -> None:
-    """The optimiser spoils the weights at once, and the next loss tells."""
+    """The optimizer spoils the weights at once, and the next loss tells."""
     pairs = put_set(tmp_path / "set", count=6)
     flags = ("--lr", 1e30, "--val_fraction", val, "--batch_size", 8 if val else 2)
     outcome = train("--image_path", pairs, *tiny(*flags))

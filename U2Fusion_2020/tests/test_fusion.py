@@ -68,7 +68,7 @@ def test_two_gray_images_give_the_network_of_their_lumas(tmp_path: Path, fuse: C
     assert np.abs(fused - 255 * folded([ir, vis])).max() > 1  # the visible one comes first
 
 
-def test_visible_colour_is_kept(tmp_path: Path, fuse: Call) -> None:
+def test_visible_color_is_kept(tmp_path: Path, fuse: Call) -> None:
     ir, vis = put_pair(tmp_path, "a")
     put(vis, picture(0) // 2 + 50)
     for mode in ("--color", "--gray"):
@@ -83,7 +83,7 @@ def test_visible_colour_is_kept(tmp_path: Path, fuse: Call) -> None:
     assert np.abs(luma - 255 * folded([vis, ir])).max() <= 0.6
 
 
-def test_colour_of_two_coloured_sources(tmp_path: Path, fuse: Call) -> None:
+def test_color_of_two_colored_sources(tmp_path: Path, fuse: Call) -> None:
     sources = [picture(seed).astype(int) // 2 + 60 for seed in (0, 1)]
     for image in sources:
         image[:, :15] = image[:, :15, :1]  # neutral

@@ -107,7 +107,7 @@ def test_laplacian_by_hand() -> None:
 def test_information_by_its_equation(trial: InformationMeasure) -> None:
     luma = lumas(picture(0, 40, 48, 1))
     rows, columns = np.arange(224) * 40 // 224, np.arange(224) * 48 // 224
-    taps = trial.vgg(luma[:, :, rows][..., columns])  # nearest neighbour
+    taps = trial.vgg(luma[:, :, rows][..., columns])  # nearest neighbor
     total = 0.0
     for tap in taps:
         maps = np.pad(tap[0].double().numpy(), [(0, 0), (1, 1), (1, 1)])

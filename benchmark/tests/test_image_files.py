@@ -17,7 +17,7 @@ from benchmark.image_files import (
 )
 
 GRAY = np.arange(256, dtype=np.uint8).reshape(8, 32)
-COLOUR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])  # B, G, R
+COLOR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])  # B, G, R
 
 
 def save(path: Path, image: NDArray[np.integer | np.floating]) -> Path:
@@ -47,9 +47,9 @@ def test_gray_stays_exactly(tmp_path: Path, suffix: str) -> None:
 
 
 def test_color_becomes_bt601_luma_without_rounding(tmp_path: Path) -> None:
-    blue, green, red = np.moveaxis(COLOUR.astype(np.float64), 2, 0)
+    blue, green, red = np.moveaxis(COLOR.astype(np.float64), 2, 0)
     expected = 0.299 * red + 0.587 * green + 0.114 * blue
-    luma = read_luma(save(tmp_path / "a.png", COLOUR))
+    luma = read_luma(save(tmp_path / "a.png", COLOR))
     np.testing.assert_allclose(luma, expected, atol=1e-10)
 
 
@@ -62,8 +62,8 @@ def test_16_bit_is_scaled_to_255(tmp_path: Path) -> None:
 
 
 def test_alpha_is_dropped(tmp_path: Path) -> None:
-    with_alpha = np.dstack([COLOUR, np.full_like(GRAY, 3)])
-    expected = read_luma(save(tmp_path / "a.png", COLOUR))
+    with_alpha = np.dstack([COLOR, np.full_like(GRAY, 3)])
+    expected = read_luma(save(tmp_path / "a.png", COLOR))
     np.testing.assert_array_equal(read_luma(save(tmp_path / "b.png", with_alpha)), expected)
 
 

@@ -16,7 +16,7 @@ from utils.common.image import read_image
 from utils.utils import InputError
 
 HEIGHT, WIDTH = 67, 93  # of no block's multiple
-COLOUR, GRAY = (Image.fromarray(picture(0, HEIGHT, WIDTH, channels)) for channels in (3, 1))
+COLOR, GRAY = (Image.fromarray(picture(0, HEIGHT, WIDTH, channels)) for channels in (3, 1))
 FLAT, BLACK, WHITE = (Image.new("RGB", (WIDTH, HEIGHT), color) for color in ("#808080", 0, "white"))
 LETTERBOX = Image.fromarray(np.pad(picture(0, HEIGHT, WIDTH), [(24, 24), (0, 0), (0, 0)]))
 
@@ -29,19 +29,19 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
 
 def with_thumbnail(quality: int = 90) -> bytes:
     """Return a JPEG whose EXIF holds another JPEG, with an end of its own."""
-    thumbnail = encoded(COLOUR.resize((16, 12)))
-    return encoded(COLOUR, quality=quality, exif=b"Exif\x00\x00" + thumbnail)
+    thumbnail = encoded(COLOR.resize((16, 12)))
+    return encoded(COLOR, quality=quality, exif=b"Exif\x00\x00" + thumbnail)
 
 
 JPEGS: dict[str, bytes] = {
-    "colour": encoded(COLOUR, quality=90),
+    "color": encoded(COLOR, quality=90),
     "gray": encoded(GRAY),
-    "full chroma": encoded(COLOUR, subsampling=0, optimize=True),
-    "progressive": encoded(COLOUR, progressive=True),
+    "full chroma": encoded(COLOR, subsampling=0, optimize=True),
+    "progressive": encoded(COLOR, progressive=True),
     "gray, progressive": encoded(GRAY, progressive=True),
-    "restarts": encoded(COLOUR, restart_marker_blocks=3),
-    "restarts, progressive": encoded(COLOUR, progressive=True, restart_marker_rows=1),
-    "CMYK": encoded(COLOUR.convert("CMYK")),
+    "restarts": encoded(COLOR, restart_marker_blocks=3),
+    "restarts, progressive": encoded(COLOR, progressive=True, restart_marker_rows=1),
+    "CMYK": encoded(COLOR.convert("CMYK")),
     "thumbnail": with_thumbnail(),
 }
 SOUND: dict[str, bytes] = {
@@ -51,12 +51,12 @@ SOUND: dict[str, bytes] = {
     **{f"flat {number}": encoded(image) for number, image in enumerate((BLACK, WHITE, LETTERBOX))},
     "letterbox, progressive": encoded(LETTERBOX, progressive=True),
     "letterbox, optimized": encoded(LETTERBOX, optimize=True, restart_marker_rows=1, quality=40),
-    "comment": encoded(COLOUR, comment=b"\xff\xd9\xff\xda"),
-    "trailing bytes": encoded(COLOUR) + b"\xff\xdatrailing\x00\xff\xd9",
-    "two pictures": encoded(COLOUR, "MPO", save_all=True, append_images=[GRAY]),
-    "fill bytes": encoded(COLOUR).replace(b"\xff\xda", b"\xff\xff\xff\xda", 1),
-    "TIFF": encoded(COLOUR, "TIFF"),
-    "TIFF, LZW": encoded(COLOUR, "TIFF", compression="tiff_lzw"),
+    "comment": encoded(COLOR, comment=b"\xff\xd9\xff\xda"),
+    "trailing bytes": encoded(COLOR) + b"\xff\xdatrailing\x00\xff\xd9",
+    "two pictures": encoded(COLOR, "MPO", save_all=True, append_images=[GRAY]),
+    "fill bytes": encoded(COLOR).replace(b"\xff\xda", b"\xff\xff\xff\xda", 1),
+    "TIFF": encoded(COLOR, "TIFF"),
+    "TIFF, LZW": encoded(COLOR, "TIFF", compression="tiff_lzw"),
     "TIFF, deflate": encoded(GRAY, "TIFF", compression="tiff_adobe_deflate"),
     "TIFF, big-endian": encoded(Image.fromarray(picture(0, 9, 9, 1).astype(">u2")), "TIFF"),
     "TIFF, 16 bits": cv2.imencode(".tiff", picture(0, dtype=np.uint16))[1].tobytes(),
@@ -139,7 +139,7 @@ def test_factors_of_zero_are_noticed(tmp_path: Path) -> None:
 
 
 def test_more_rows_than_data_are_noticed(tmp_path: Path) -> None:
-    data = JPEGS["colour"]
+    data = JPEGS["color"]
     height = data.index(b"\xff\xc0") + 5
     assert is_refused(tmp_path / "a.jpg", data[:height] + b"\x01" + data[height + 1 :])
 
