@@ -25,6 +25,7 @@ def repository(tmp_path: Path) -> Path:
     """Return a copy of the repository with the page's files, and an environment beside it."""
     root = tmp_path / "repository"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEAVE))
+    shutil.copytree(ROOT / "common_code", root / "common_code", dirs_exist_ok=True)  # also runs/
     for name, _, text in FILE.findall(PAGE.read_text("utf-8")):
         file = root / METHOD / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
-# From common_code/photographs/tests/behavior/test_flags.py; edit it there, then tools/sync.py.
-"""Every flag of both scripts means what it says."""
+# From common_code/training/tests/behavior/test_flags.py; edit it there, then tools/sync.py.
+"""Every flag of both scripts means what it says. What is the method's own is in tests/flags.py."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -10,18 +10,15 @@ import pytest
 
 import configs
 import run_fusion
-from tests.method import DEFAULTS, FUSION_FLAGS, TRAIN_FLAGS, WRONG_FUSION
+from tests import flags
 
 Parse = Callable[[Sequence[str]], argparse.Namespace]
 
-TRAIN = {
+TRAIN = {  # each with words and what they mean
     "image_path": ("a b", [Path("a"), Path("b")]),
-    "gray": ("False", False),
     "train_num": ("12", 12),
     "val_fraction": ("0.2", 0.2),
-    "crop_size": ("64", 64),
-    "sampling": ("crop", "crop"),
-    "flip": ("True", True),
+    "crop_size": ("96", 96),
     "device": ("cuda:1", "cuda:1"),
     "batch_size": ("3", 3),
     "num_epochs": ("5", 5),
@@ -30,31 +27,24 @@ TRAIN = {
     "lr_schedule": ("cosine", "cosine"),
     "lr_decay": ("0.5", 0.5),
     "warmup_steps": ("7", 7),
-    **TRAIN_FLAGS,
-    "ssim_weight": ("10", 10.0),
     "precision": ("bf16", "bf16"),
     "seed": ("9", 9),
     "resume_path": ("runs/x", Path("runs/x")),
     "output": ("False", False),
+    **flags.TRAIN,
 }
 FUSION = {
-    "ir": ("i", Path("i")),
-    "vis": ("v", Path("v")),
     "images": ("a b c", [Path("a"), Path("b"), Path("c")]),
-    "output": ("o", Path("o")),
+    "output": ("x/y", Path("x/y")),
     "overwrite": ("", True),
     "verbose": ("", True),
     "allow_unmatched": ("", True),
     "weights": ("w.pth", Path("w.pth")),
-    "ir_range": ("5:9", "5:9"),
-    "ir_color": ("luma", "luma"),
-    "resize": ("ir", "ir"),
     "color": ("False", False),
     "stretch": ("minmax", "minmax"),
-    "device": ("cpu", "cpu"),
+    "device": ("cuda:1", "cuda:1"),
     "tile": ("0", 0),
-    **FUSION_FLAGS,
-    "rgb_mode": ("channels", "channels"),
+    **flags.FUSION,
 }
 FLAGS = [(configs.parse_args, name, *case) for name, case in TRAIN.items()]
 FLAGS += [(run_fusion.parse_args, name, *case) for name, case in FUSION.items()]
@@ -73,35 +63,27 @@ def test_no_flag_is_left_out() -> None:
     assert set(vars(run_fusion.parse_args([]))) == set(FUSION)
 
 
-def test_documented_defaults() -> None:
+def test_defaults_are_those_of_the_paper_and_the_original_repository() -> None:
     args = vars(configs.parse_args([]))
-    documented = {
-        "gray": True,
-        **DEFAULTS,
-        "lr": 1e-4,
-        "num_workers": 0,
-        "resume_path": None,
-        "output": True,
-        "device": "auto",
-        "ssim_weight": 100.0,
-    }
-    assert {name: args[name] for name in documented} == documented
+    expected = {"device": "auto", "num_workers": 0, "resume_path": None, "output": True}
+    expected |= flags.DEFAULTS
+    assert {name: args[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("name", ["output", *flags.SWITCHES])
 @pytest.mark.parametrize(
     ("words", "value"),
     [
-        ("", True),
-        ("--gray", True),
-        ("--no-gray", False),
-        ("--gray True", True),
-        ("--gray False", False),
-        ("--gray=False", False),
-        ("--no-gray --gray", True),
+        ("--X", True),
+        ("--no-X", False),
+        ("--X True", True),
+        ("--X False", False),
+        ("--X=False", False),
+        ("--no-X --X", True),
     ],
 )
-def test_gray_of_training(words: str, value: bool) -> None:
-    assert configs.parse_args(words.split()).gray is value
+def test_switches_of_training(name: str, words: str, value: bool) -> None:
+    assert getattr(configs.parse_args(words.replace("X", name).split()), name) is value
 
 
 @pytest.mark.parametrize(
@@ -110,39 +92,46 @@ def test_gray_of_training(words: str, value: bool) -> None:
         ("", True),
         ("--color", True),
         ("--no-color", False),
+        ("--color False", False),
         ("--gray", False),
         ("--gray True", False),
         ("--gray False", True),
-        ("--color False", False),
     ],
 )
 def test_color_of_fusing(words: str, value: bool) -> None:
     assert run_fusion.parse_args(words.split()).color is value
 
 
-@pytest.mark.parametrize(
-    ("parse", "words", "message"),
-    [
-        (configs.parse_args, "--gray maybe", "say --gray True or False"),
-        (configs.parse_args, "--gray false", "say --gray True or False"),
-        (configs.parse_args, "--no-gray True", "say --gray True or False"),
-        (configs.parse_args, "--batch_size 0", "not at least 1"),
-        (configs.parse_args, "--train_num -3", "not at least 1"),
-        (configs.parse_args, "--num_epochs 1.5", "invalid positive_int"),
-        (configs.parse_args, "--val_fraction 1", "not in [0, 1)"),
-        (configs.parse_args, "--num_workers -1", "--num_workers"),
-        (configs.parse_args, "--warmup_steps -1", "--warmup_steps"),
-        (configs.parse_args, "--lr 0", "--lr"),
-        (configs.parse_args, "--lr nan", "--lr"),
-        (configs.parse_args, "--precision int8", "invalid choice"),
-        (configs.parse_args, "--image_pat x", "unrecognized arguments"),
-        (configs.parse_args, "--learning_rate 1", "unrecognized arguments"),
-        (run_fusion.parse_args, "--tile -1", "--tile"),
-        (run_fusion.parse_args, "--ir_range wide", "LO:HI"),
-        (run_fusion.parse_args, WRONG_FUSION, "invalid choice"),
-        (run_fusion.parse_args, "--no-gray", "unrecognized arguments"),
-    ],
-)
+WRONG_TRAINING = {
+    "--output maybe": "say --output True or False",
+    "--output false": "say --output True or False",
+    "--no-output True": "say --output True or False",
+    "--image_path": "expected at least one argument",
+    "--batch_size 0": "0 is not at least 1",
+    "--train_num -3": "-3 is not at least 1",
+    "--crop_size big": "invalid positive_int",
+    "--num_epochs 1.5": "invalid positive_int",
+    "--val_fraction 1": "1 is not in [0, 1)",
+    "--num_workers -1": "-1 is below 0",
+    "--warmup_steps -1": "-1 is below 0",
+    "--lr 0": "0 is not a finite number above 0",
+    "--lr nan": "nan is not a finite number above 0",
+    "--precision int8": "invalid choice: 'int8'",
+    "--image_pat x": "unrecognized arguments",
+    "--learning_rate 1": "unrecognized arguments",
+    **flags.WRONG_TRAINING,
+}
+WRONG_FUSION = {
+    "--tile -1": "-1 is below 0",
+    "--stretch some": "invalid choice: 'some'",
+    "--no-gray": "unrecognized arguments",
+    **flags.WRONG_FUSION,
+}
+WRONG = [(configs.parse_args, *case) for case in WRONG_TRAINING.items()]
+WRONG += [(run_fusion.parse_args, *case) for case in WRONG_FUSION.items()]
+
+
+@pytest.mark.parametrize(("parse", "words", "message"), WRONG)
 def test_wrong_words_are_errors(
     parse: Parse, words: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +153,6 @@ def test_help_prints_flags_and_defaults(
     for name, default in vars(parse([])).items():
         assert f"--{name}" in text
         if default not in (None, False):
-            shown = default[0] if isinstance(default, list) else default
-            assert f"(default:{shown})" in text
+            shown = default if isinstance(default, list) else [default]
+            assert f"(default:{''.join(map(str, shown))})" in text
     assert "(default:None)" not in text
