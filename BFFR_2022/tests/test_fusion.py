@@ -10,6 +10,8 @@ import run_fusion
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, run_script
 from tests.method import near_identity
+from utils.common.infrared_pairs import PAIRS
+from utils.common.pairs import DefaultSet
 from utils.util_fusion import ImageFusion
 from utils.utils import InputError
 
@@ -119,8 +121,8 @@ def test_authors_quirks_are_reversed_channels(
 
 def test_authors_quirks_of_a_small_image(gray_weights: Path) -> None:
     visible, infrared = picture(0, 9, 21), picture(1, 9, 21, channels=1)
-    quirky = ImageFusion(gray_weights, "cpu", authors_quirks=True).fuse([visible, infrared])
-    reversed_ones = ImageFusion(gray_weights, "cpu").fuse([visible[..., ::-1], infrared])
+    quirky = ImageFusion(gray_weights, device="cpu", authors_quirks=True).fuse([visible, infrared])
+    reversed_ones = ImageFusion(gray_weights, device="cpu").fuse([visible[..., ::-1], infrared])
     np.testing.assert_array_equal(quirky, reversed_ones[..., ::-1])
     assert (quirky != reversed_ones).any()
 
@@ -133,12 +135,12 @@ def test_stretched_result_is_the_clipped_one_over_the_full_range(
     clipped = fusion.fuse(images)
     low, high = clipped.min(), clipped.max()
     assert (low, high) != (0, 1)
-    stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(images)
+    stretched = ImageFusion(gray_weights, device="cpu", stretch="minmax").fuse(images)
     np.testing.assert_allclose(stretched, (clipped - low) / (high - low), atol=1e-6)
-    stretched = ImageFusion(gray_weights, "cpu", stretch="max").fuse(images)
+    stretched = ImageFusion(gray_weights, device="cpu", stretch="max").fuse(images)
     np.testing.assert_allclose(stretched, clipped / high, atol=1e-6)
     eight_bits = [np.rint(255 * image).astype(np.uint8) for image in images]
-    stretched = ImageFusion(gray_weights, "cpu", stretch="minmax").fuse(eight_bits)
+    stretched = ImageFusion(gray_weights, device="cpu", stretch="minmax").fuse(eight_bits)
     assert (stretched.dtype, stretched.min(), stretched.max()) == (np.uint8, 0, 255)
 
 
@@ -201,8 +203,8 @@ def test_without_arguments_the_demo_pairs_any_number_of_times(
     fuse: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_pair(tmp_path / "demo", "a", size=SIZE)
-    monkeypatch.setattr(run_fusion, "DEMO", tmp_path / "demo")
-    monkeypatch.setattr(run_fusion, "RESULTS", tmp_path / "fusion_result")
+    demo = DefaultSet(PAIRS, tmp_path / "demo", tmp_path / "fusion_result")
+    monkeypatch.setattr(run_fusion, "DEMO", [demo])
     for _ in range(2):
         assert fuse().status == 0
     assert [p.name for p in (tmp_path / "fusion_result").iterdir()] == ["a.png"]
@@ -277,17 +279,16 @@ def test_weights_that_cannot_be_used(fuse: Call, tmp_path: Path, pair: list[obje
     assert not (tmp_path / "out.png").exists()
 
 
-def test_by_a_real_command(tmp_path: Path, gray_weights: Path, pair: list[object]) -> None:
+def test_a_real_command_loads_neither_training_code_nor_mmsegmentation(
+    tmp_path: Path, gray_weights: Path, pair: list[object]
+) -> None:
     flags = ("--weights", gray_weights, "--device", "cpu", "--output", tmp_path / "fused.png")
-    done = run_script("run_fusion.py", *pair, *flags)
+    run = "import run_fusion, sys; run_fusion.main(run_fusion.parse_args()); print(*sys.modules)"
+    done = run_script("-c", run, *pair, *flags)
     assert done.returncode == 0, done.stderr
     assert get(tmp_path / "fused.png").shape == (*SIZE, 3)
-
-
-def test_fusing_loads_neither_training_code_nor_mmsegmentation() -> None:
-    done = run_script("-c", "import run_fusion, sys; print(*sys.modules)")
     loaded = set(done.stdout.split())
-    assert {"run_fusion", "models.TransFuser6", "utils.util_fast"} <= loaded
+    assert {"models.TransFuser6", "utils.util_fast"} <= loaded
     packages = {"mmengine", "mmcv", "mmseg", "mmseg_bffr", "configs", "tensorboard"}
     training = {"run_train", "utils.util_train", "utils.util_dataset", "utils.util_mmengine"}
     assert not loaded & (packages | training)
