@@ -65,8 +65,8 @@ def test_sources_named_in_two_ways(tmp_path: Path, fuse: Call, flags: str) -> No
 def test_unmatched_stems(tmp_path: Path, fuse: Call) -> None:
     put_couple(tmp_path, "a")
     put(tmp_path / "over" / "lonely.png", picture(0))
-    flags = ("--under", tmp_path / "under", "--over", tmp_path / "over")
-    flags += ("--output", tmp_path / "out")
+    folders = ("--under", tmp_path / "under", "--over", tmp_path / "over")
+    flags = (*folders, "--output", tmp_path / "out")
     outcome = fuse(*flags)
     assert outcome.status == 1
     assert "lonely.png" in outcome.err

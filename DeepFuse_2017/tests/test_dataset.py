@@ -50,7 +50,8 @@ def test_exposures_are_split_by_mean_brightness(
     means = [scene.luma(i).mean() for i in range(count)]
     assert means == sorted(means)
     dataset = ExposureDataset([scene], 16, patches=60)
-    under, over = set(), set()
+    under: set[int] = set()
+    over: set[int] = set()
     for sample in samples(dataset):
         assert sample.shape == (2, 16, 16)
         assert sample.dtype == torch.float32

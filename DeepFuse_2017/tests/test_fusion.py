@@ -135,10 +135,11 @@ def put_bracket(folder: Path) -> tuple[list[Path], list[Path]]:
     scene = picture(3, 150, 190)
     shaken = [scene[8:138, 10:180] // 2, scene[5:135, 13:183], scene[10:140, 9:179] // 4 * 3]
     steady = [scene[10:135, 13:179] // 2, scene[10:135, 13:179], scene[10:135, 13:179] // 4 * 3]
-    return tuple(
+    one, other = (
         [put(folder / kind / f"{n}.png", image) for n, image in enumerate(images)]
         for kind, images in (("shaken", shaken), ("steady", steady))
     )
+    return one, other
 
 
 def test_a_shaken_bracket_is_aligned(tmp_path: Path, fuse: Call) -> None:

@@ -87,8 +87,8 @@ def test_it_learns_and_its_weights_fuse(
     results = []
     for weights in (best, kept):
         output = tmp_path / f"{weights.suffix[1:]}.png"
-        flags = ("--scene_dir", scenes / "s00", "--weights", weights, "--output", output)
-        assert fuse(*flags).status == 0
+        sources = ("--scene_dir", scenes / "s00")
+        assert fuse(*sources, "--weights", weights, "--output", output).status == 0
         results.append(get(output))
     assert (results[0] == results[1]).all()
     assert results[0].std() > 5

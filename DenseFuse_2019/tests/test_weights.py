@@ -15,8 +15,8 @@ from utils.util_weights import Form, load_into, load_model
 from utils.utils import InputError
 
 GOLDEN = ("tno_01", "tno_02", "roadscene_FLIR_00006")
-AUTHORS_NAMES = ("conv1", "DB1.denseblock.0.dense_conv", "DB1.denseblock.1.dense_conv")
-AUTHORS_NAMES += ("DB1.denseblock.2.dense_conv", "conv2", "conv3", "conv4", "conv5")
+DENSE = [f"DB1.denseblock.{number}.dense_conv" for number in range(3)]
+AUTHORS_NAMES = ("conv1", *DENSE, "conv2", "conv3", "conv4", "conv5")
 
 
 def in_authors_layout(model: DenseFuse) -> dict[str, torch.Tensor]:

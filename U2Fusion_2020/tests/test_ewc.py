@@ -44,8 +44,8 @@ def test_loss_and_its_gradient_by_hand() -> None:
     assert (memory.finished, memory.epochs) == (1, 7)
     assert memory.loss(model).item() == 0
     with torch.no_grad():
-        model.weight += 0.5
-        model.bias -= 2
+        model.weight.add_(0.5)
+        model.bias.sub_(2)
     loss = memory.loss(model)
     assert loss.item() == pytest.approx(0.5 * 196 * (0.25 + 4))
     loss.backward()

@@ -77,7 +77,12 @@ def test_words_and_exit_status_are_passed_on(
     scripts: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    monkeypatch.setattr(subprocess, "call", lambda words, cwd: calls.append((words, cwd)) or 7)
+
+    def call(words: list[str], cwd: Path) -> int:
+        calls.append((words, cwd))
+        return 7
+
+    monkeypatch.setattr(subprocess, "call", call)
     assert scripts.start("run_train.py", ["--output", "False", "--lr=1e-3"]) == 7
     words = [sys.executable, "run_train.py", "--output", "False", "--lr=1e-3"]
     assert calls == [(words, FOLDER)]

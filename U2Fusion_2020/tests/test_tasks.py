@@ -65,14 +65,14 @@ def test_a_batch_is_the_mean_of_its_samples(losses: TaskLosses, tasks: list[Task
     torch.testing.assert_close(weights, torch.cat(alone), atol=1e-4, rtol=0)
     assert weights[:, 0].std() > 1e-3  # each has its own
     batch = {"sources": batch["sources"].double(), "weights": weights.double()}
-    alone = [{name: value[n : n + 1] for name, value in batch.items()} for n in range(4)]
+    each = [{name: value[n : n + 1] for name, value in batch.items()} for n in range(4)]
     total = losses.total(task, model, batch)["loss"]
-    singles = torch.stack([losses.total(task, model, one)["loss"] for one in alone])
+    singles = torch.stack([losses.total(task, model, one)["loss"] for one in each])
     torch.testing.assert_close(total, singles.mean())
     assert singles.std() > 1e-3
     together = gradients(losses, task, model, batch)
-    each = [gradients(losses, task, model, one) for one in alone]
-    for value, *others in zip(together, *each, strict=True):
+    apart = [gradients(losses, task, model, one) for one in each]
+    for value, *others in zip(together, *apart, strict=True):
         mean = torch.stack(others).mean(dim=0)
         assert (value - mean).abs().max() <= 1e-6 * mean.abs().max()
 
@@ -116,10 +116,11 @@ def test_measuring_is_the_same_for_any_number_of_processes(
 
     def measured(count: int, rank: int) -> torch.Tensor:
         for name, value in zip(names, (count, rank), strict=True):
-            monkeypatch.setattr(Accelerator, name, property(lambda _, value=value: value))
+            monkeypatch.setattr(Accelerator, name, value)
         monkeypatch.setattr(losses.accelerator, "reduce", lambda found, reduction: found)
         task = Task("mef", 3500.0, PatchDataset(scenes, 16, 13, fixed=True, swap=True), None)
         losses.measure_once(task)
+        assert task.train_set.weights is not None
         return task.train_set.weights
 
     whole = measured(1, 0)

@@ -50,7 +50,8 @@ def test_official_file_fuses(official: Path, tmp_path: Path, fuse: Call) -> None
 
 def as_official(model: nn.Module) -> dict[str, np.ndarray]:
     """Return a network in the official layout, block by block."""
-    own, found = model.state_dict(), {}
+    own = model.state_dict()
+    found: dict[str, np.ndarray] = {}
     for ours, theirs in OFFICIAL_LAYERS.items():
         weight = own[f"{ours}.weight"].permute(2, 3, 1, 0).numpy()  # (H, W, in, out)
         if ours.startswith("dense") or ours == "decoder.0":

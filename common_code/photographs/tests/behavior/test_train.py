@@ -226,7 +226,9 @@ def test_learning_rate(schedule: str, warmup: int, expected: list[float]) -> Non
 
 
 def test_a_run_of_another_project_is_weights_alone(tmp_path: Path, train: Call) -> None:
-    parts = {key: {} for key in ("optimizer", "scheduler", "next_epoch")}
+    parts: dict[str, dict[str, object]] = {
+        key: {} for key in ("optimizer", "scheduler", "next_epoch")
+    }
     torch.save({"model": near_identity(1).state_dict(), **parts}, tmp_path / "theirs.pth")
     photos = put_photos(tmp_path / "photos", 3)
     outcome = train(
