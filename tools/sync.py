@@ -136,7 +136,9 @@ def _near_copies(root: Path, wanted: Sequence[Path], variants: Mapping[str, str]
 
 def _files(folder: Path) -> list[Path]:
     found = (path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file())
-    return sorted(p for p in found if p.relative_to(folder).parts[0] not in WRITTEN)
+    if folder.name != SOURCE:
+        found = (path for path in found if path.relative_to(folder).parts[0] not in WRITTEN)
+    return sorted(found)
 
 
 def _is_vendored(path: Path) -> bool:

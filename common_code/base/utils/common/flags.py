@@ -7,27 +7,15 @@ from pathlib import Path
 from typing import Any
 
 
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Add "(default: ...)" to the help of a flag unless its default is None."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None:
-            return action.help
-        if isinstance(action.default, list):
-            shown = " ".join(map(str, action.default)).replace("%", "%%")
-            return f"{action.help} (default: {shown})"
-        return super()._get_help_string(action)
-
-
 class FlagParser(argparse.ArgumentParser):
-    """A parser that shows defaults in its help and knows its groups of flags.
+    """A parser that takes whole names of flags only, and knows its groups of flags.
 
     Attributes:
         groups: What `add_flag_group` returned, in this order.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, **options)
         self.groups: list[FlagGroup] = []
 
     def add_flag_group(self, title: str) -> "FlagGroup":
@@ -50,8 +38,13 @@ class FlagGroup:
         self._group = parser.add_argument_group(title)
 
     def add_argument(self, *names: str, **options: Any) -> None:
-        """Add a flag as `ArgumentParser.add_argument` does."""
-        self.actions.append(self._group.add_argument(*names, **options))
+        """Add a flag as `ArgumentParser.add_argument` does, and its default to the help."""
+        action = self._group.add_argument(*names, **options)
+        if action.default is not None:
+            values = action.default if isinstance(action.default, list) else [action.default]
+            shown = " ".join(map(str, values)).replace("%", "%%")
+            action.help = f"{action.help} (default: {shown})"
+        self.actions.append(action)
 
 
 class BooleanFlag(argparse.Action):
