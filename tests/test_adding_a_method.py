@@ -17,7 +17,16 @@ PAGE = ROOT / "docs" / "adding_a_method.md"
 METHOD = "WeightFuse_2024"
 FILE = re.compile(r"^`([\w./]+)`\n\n(`{3,})\w*\n(.*?)^\2\n", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^## 7\..*?^```shell\n(.*?)^```", re.MULTILINE | re.DOTALL)
-LEAVE = (".git", ".venv", ".*_cache", "__pycache__", "runs", "results", "data_*", "fusion_result")
+LEAVE = (
+    ".git",
+    ".venv",
+    ".pytest_cache",
+    "__pycache__",
+    "runs",
+    "results",
+    "data_*",
+    "fusion_result",
+)
 
 
 @pytest.fixture

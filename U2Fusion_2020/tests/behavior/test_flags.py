@@ -23,7 +23,7 @@ TRAIN = {  # each with words and what they mean
     "batch_size": ("3", 3),
     "num_epochs": ("5", 5),
     "num_workers": ("2", 2),
-    "lr": ("1e-3", 1e-3),
+    "lr": ("3e-3", 3e-3),
     "lr_schedule": ("cosine", "cosine"),
     "lr_decay": ("0.5", 0.5),
     "warmup_steps": ("7", 7),
