@@ -150,7 +150,8 @@ draw_demo() {
 
 cd -- "$(dirname -- "$0")" || die "cannot enter the repository"
 export REPOSITORY=$PWD DEMO=$PWD/common_data/demo
-export REFERENCE_DATA=${REFERENCE_DATA-$PWD/../shared} # authors' outputs; see CONTRIBUTING.md
+reference=("$PWD"/../*/reference_weights) # beside the repository, see CONTRIBUTING.md
+export REFERENCE_DATA=${REFERENCE_DATA-${reference[0]%/*}}
 methods=(*_20[0-9][0-9])
 others=()
 for folder in */tests tests; do

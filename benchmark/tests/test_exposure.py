@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 from benchmark.metrics import mef_ssim
 from benchmark.tests.cli import EVALUATE
 from benchmark.tests.plain import half
+from benchmark.tests.reference import ABSENT, REFERENCE
 
-SHARED = Path(__file__).parents[3] / "shared"
-GOLDEN = SHARED / "golden" / "mef_ssim.csv"
-SCENES = SHARED / "data" / "mefb" / "test"
+GOLDEN = REFERENCE / "golden" / "mef_ssim.csv"
+SCENES = REFERENCE / "data" / "mefb" / "test"
 WEIGHTS = np.array([0.0448, 0.2856, 0.3001]) / 0.6305
 C = (0.03 * 255) ** 2
 NAMES = sorted(path.name for path in SCENES.iterdir()) if SCENES.is_dir() else []
-needs_golden = pytest.mark.skipif(
-    not (GOLDEN.is_file() and NAMES), reason="the MEFB scenes and their scores are not in shared"
-)
+needs_golden = pytest.mark.skipif(not (GOLDEN.is_file() and NAMES), reason=ABSENT)
 
 
 def plain_quality(sources: list[NDArray[np.float64]], fused: NDArray[np.float64]) -> float:

@@ -1,7 +1,5 @@
 """One image in NumPy's float64, a batch in float32, and a batch on a GPU give the same scores."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,10 +8,11 @@ from numpy.typing import NDArray
 from benchmark.image_files import read_channels
 from benchmark.metrics import CONVENTIONS
 from benchmark.metrics.color import luma
+from benchmark.tests.reference import ABSENT, REFERENCE
 
 Array = NDArray[np.float64]
 STANDARD = CONVENTIONS["standard"].functions
-VIFB = Path(__file__).parents[3] / "shared" / "data" / "vifb"
+VIFB = REFERENCE / "data" / "vifb"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +61,7 @@ def test_gpu_agrees_with_cpu(pairs: list[list[Array]]) -> None:
         assert found == pytest.approx(expected, abs=1e-4, rel=1e-4), metric
 
 
-@pytest.mark.skipif(not VIFB.is_dir(), reason="the VIFB pairs are not in shared/data")
+@pytest.mark.skipif(not VIFB.is_dir(), reason=ABSENT)
 @pytest.mark.parametrize("metric", STANDARD)
 def test_float32_agrees_on_a_photograph(metric: str) -> None:
     names = ("vis/manCall.jpg", "ir/manCall.jpg", "fused/manCall_CNN.jpg")

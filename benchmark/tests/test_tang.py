@@ -2,7 +2,6 @@
 
 import csv
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,18 +11,19 @@ from numpy.typing import NDArray
 from benchmark.image_files import read_channels
 from benchmark.metrics import CONVENTIONS, mef_ssim
 from benchmark.tests.plain import patches, window
+from benchmark.tests.reference import ABSENT, REFERENCE
 
 CONVENTION = CONVENTIONS["tang"]
 STANDARD = CONVENTIONS["standard"]
 Bytes = NDArray[np.uint8]
-TANG = Path(__file__).parents[3] / "shared" / "data" / "tang"
+TANG = REFERENCE / "data" / "tang"
 PRINTED = {  # the toolbox's names of the columns
     "EN": "en", "SD": "sd", "SF": "sf", "AG": "ag", "MI": "mi", "CC": "cc",
     "SCD": "scd", "PSNR": "psnr", "MSE": "mse", "Qabf": "qabf", "VIF": "vif",
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not TANG.is_dir(), reason="the TNO pairs of tang are not in shared/data")
+@pytest.mark.skipif(not TANG.is_dir(), reason=ABSENT)
 def test_all_published_values(capsys: pytest.CaptureFixture[str]) -> None:
     """11 columns of 6 pairs and 3 methods: 198 values; the differences are always shown."""
     with (TANG / "published.csv").open(newline="") as file:

@@ -15,15 +15,16 @@ from benchmark.metrics import CONVENTIONS
 from benchmark.metrics.vifb import PRINTED
 from benchmark.tests.cli import EVALUATE
 from benchmark.tests.plain import skimage_ssim
+from benchmark.tests.reference import ABSENT, REFERENCE
 
 CONVENTION = CONVENTIONS["vifb"]
-VIFB = Path(__file__).parents[3] / "shared" / "data" / "vifb"
+VIFB = REFERENCE / "data" / "vifb"
 PAIRS = ("carLight", "manCall")
 METHODS = ("ADF", "CNN", "DLF", "MSVD")
 CASES = [(pair, method) for pair in PAIRS for method in METHODS]
 DIGITS = 5e-5  # five digits are printed
 LOOSE = {"qabf": 1e-3, "qcb": 1e-3, "qcv": 1e-3, "ssim": 1e-3}
-needs_vifb = pytest.mark.skipif(not VIFB.is_dir(), reason="the VIFB pairs are not in shared/data")
+needs_vifb = pytest.mark.skipif(not VIFB.is_dir(), reason=ABSENT)
 
 
 def published(pair: str, method: str, metric: str) -> float:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ import pytest
 from public_sets.adopt import role_of
 from public_sets.catalogue import SETS, SPLITS, Archive, read_list
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+REFERENCE = Path(os.environ.get("REFERENCE_DATA", "absent")) / "data"
 
 
 def draw(path: Path, value: int = 90, size: tuple[int, int] = (6, 8), channels: int = 1) -> None:
@@ -319,7 +320,7 @@ def test_committed_splits_do_not_overlap() -> None:
 
 @pytest.mark.parametrize("name", ["tno", "roadscene", "mefb", "msrs"])
 def test_local_copies_are_whole(name: str, tmp_path: Path) -> None:
-    source = SHARED / name
+    source = REFERENCE / name
     if not source.is_dir():
         pytest.skip(f"{source} is absent: it is not part of the repository")
     assert adopt(name, source, tmp_path, "--link", "symbolic") == 0
