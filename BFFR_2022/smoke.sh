@@ -15,8 +15,7 @@ smoke() {
     "$PYTHON" tools/test_fuser_segmenter.py \
         configs/fuser_segmenters/transfuser_segformer_mit-b0_preavgfuser6.py weights --eval mIoU \
         --cfg-options test_dataloader.dataset.data_root="$DEMO/ir_vis"
-    OUT=segmented fuse_demo --segment --device cpu
-    fuse_demo --device cpu
+    fuse_demo --segment --device cpu
 }
 
 "${@:-smoke}"
