@@ -34,6 +34,7 @@ set_up() {
     local venv=${VIRTUAL_ENV:-$REPOSITORY/.venv}
     local stamp=$venv/installed-requirements.txt
     export PYTHON=$venv/bin/python
+    export MYPY_CACHE_DIR=${MYPY_CACHE_DIR-$venv/mypy_cache} # one, so that torch is read once
     scratch=$(mktemp -d) || die "cannot make a temporary folder"
     log=$scratch/log
     trap 'rm -rf -- "$scratch"' EXIT
@@ -91,9 +92,8 @@ check_style() { # PATH ...
     "$PYTHON" -m ruff format --quiet --diff "$@" && "$PYTHON" -m ruff check "$@"
 }
 
-check_types() { # PATH ...; one cache, so that torch is read once
-    "$PYTHON" -m mypy --config-file "$REPOSITORY/pyproject.toml" \
-        --cache-dir "$REPOSITORY/.mypy_cache" "$@"
+check_types() { # PATH ...
+    "$PYTHON" -m mypy --config-file "$REPOSITORY/pyproject.toml" "$@"
 }
 
 run_tests() { # PATH; addopts just once: doubled, -q leaves the closing line out

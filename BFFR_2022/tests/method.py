@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NAME = "BFFR"
 FOLDER_NAME = "BFFR_2022"
 BRIEF = (  # shortens a training on the demo
-    "--stage1_iters", 1, "--stage2_iters", 1, "--warmup_iters", 1, "--crop_size", 64, 64,
+    "--stage", 1, "--stage1_iters", 1, "--warmup_iters", 1, "--crop_size", 64, 64,
 )  # fmt: skip
 
 
