@@ -129,8 +129,8 @@ files_of() { # FOLDER: what belongs to the repository, not what commands or user
 }
 
 check_top() {
-    step tests style check_style tests tools common_code
-    step tests types check_types tests tools
+    step tests style check_style tests tools common_code hubconf.py
+    step tests types check_types tests tools hubconf.py
     step tests copies "$PYTHON" tools/sync.py --check
     step tests tests run_tests tests
 }

@@ -1,0 +1,76 @@
+"""Load a method in one line: `torch.hub.load(REPOSITORY, "densefuse", source="local")`.
+
+Each method folder `<name>_<year>` is an entry, its name in lower case. An entry takes the keyword
+arguments of the method's `ImageFusion` and returns one:
+
+    fusion = torch.hub.load(REPOSITORY, "densefuse", source="local", strategy="l1")
+    fused = fusion.fuse([visible, infrared])  # (H, W) or (H, W, 3); uint8, uint16 or in [0, 1]
+
+All folders have packages of the same names, `models` and `utils`. A folder's packages are imported
+with no other folder in view, and nothing of them stays in `sys.path` or `sys.modules`: methods and
+the caller's own modules do not meet. Load in one thread; `fuse` may be called in any.
+"""
+
+import collections.abc
+import contextlib
+import functools
+import importlib
+import pathlib
+import sys
+import types
+import typing
+
+dependencies = ["torch", "cv2", "numpy", "safetensors"]
+
+_PACKAGES = ("models", "utils")  # of every method's folder
+
+
+def _take_out() -> dict[str, types.ModuleType]:
+    """Remove the packages of whatever folder from `sys.modules`, and return them."""
+    names = [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+@contextlib.contextmanager
+def _only(folder: pathlib.Path) -> collections.abc.Iterator[None]:
+    """Let `models` and `utils` be those of a folder, and put everything back afterwards."""
+    path, others = sys.path.copy(), _take_out()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        _take_out()
+        sys.modules.update(others)
+        sys.path[:] = path
+
+
+@functools.cache
+def _fusion_class(folder: pathlib.Path) -> typing.Any:
+    with _only(folder):
+        return importlib.import_module("utils.util_fusion").ImageFusion
+
+
+def _entry(folder: pathlib.Path) -> collections.abc.Callable[..., typing.Any]:
+    """Return the function that makes a method's `ImageFusion`."""
+
+    def load(weights: str | pathlib.Path | None = None, **settings: typing.Any) -> typing.Any:
+        chosen = pathlib.Path(weights) if weights else None
+        return _fusion_class(folder)(chosen, **settings)
+
+    load.__name__ = folder.name.rpartition("_")[0].lower()
+    load.__doc__ = f"""Return the `ImageFusion` of {folder.name}.
+
+    Args:
+        weights: A weights file or checkpoint; by default the one in {folder.name}/weights.
+        settings: Keyword arguments of `ImageFusion` in {folder.name}/utils/util_fusion.py, such as
+            `device`, `tile`, `color` and `stretch`.
+
+    Raises:
+        ValueError: weights that are absent, unreadable or another method's.
+    """
+    return load
+
+
+for _folder in sorted(pathlib.Path(__file__).resolve().parent.glob("*_20[0-9][0-9]")):
+    _function = _entry(_folder)
+    globals()[_function.__name__] = _function
