@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs import BACKBONE, build_parser, parse_args
-from utils.common.run_folder import check_same_settings, print_banner
+from utils.common.run_folder import announce_demo, check_same_settings, print_banner
 from utils.util_mmengine import (
     STAGE1,
     STAGE2,
@@ -41,6 +41,7 @@ def main(args: argparse.Namespace) -> None:
         check_resumed(run, args)
     if is_main_process():
         print_banner(build_parser(), args)
+        announce_demo(args.data_root, "--data_root")
     run = open_shared_run(run, args)  # runs/train_MM-DD_HH-MM, unless a run is resumed
 
     if args.stage in ("1", "all"):  # from random weights to checkpoints/fuser.safetensors

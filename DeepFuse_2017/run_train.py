@@ -10,10 +10,10 @@ from configs import build_parser, parse_args
 from models.DeepFuse import DeepFuse
 from utils import HERE
 from utils.common.resume import RunState, open_or_resume
+from utils.common.run_folder import announce_demo
 from utils.util_dataset import split_scenes
 from utils.util_loss import check_crop_size, deepfuse_loss, desired_image
 from utils.util_train import (
-    announce_demo,
     build_scheduler,
     first_samples,
     prepare,
@@ -29,7 +29,7 @@ def main(args: argparse.Namespace) -> None:
     """Train the network to fuse two exposures, without ground truth (Sec. 3)."""
     check_crop_size(args.crop_size, args.loss_scales)
     accelerator = start_process(args, build_parser())  # allocator, seed, banner
-    announce_demo(accelerator, args.image_path)
+    announce_demo(args.image_path, say=accelerator.print)
 
     train_set, val_set = split_scenes(args)
     model: nn.Module = DeepFuse()

@@ -11,11 +11,11 @@ from configs import build_parser, parse_args
 from models.NestFuse_2020 import NestFuse
 from utils import HERE
 from utils.common.resume import RunState, open_or_resume
+from utils.common.run_folder import announce_demo
 from utils.util_dataset import split_photos
 from utils.util_fast import use_fast_joins
 from utils.util_loss import check_crop_size, reconstruction_loss
 from utils.util_train import (
-    announce_demo,
     build_scheduler,
     first_samples,
     prepare,
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> None:
     if args.crop_size < NestFuse.min_side:
         raise InputError(f"--crop_size {args.crop_size}: the network needs {NestFuse.min_side}")
     accelerator = start_process(args, build_parser())  # allocator, seed, banner
-    announce_demo(accelerator, args.image_path)
+    announce_demo(args.image_path, say=accelerator.print)
 
     train_set, val_set = split_photos(args)
     channels = 1 if args.gray else 3

@@ -12,12 +12,12 @@ from configs import build_parser, flags_of_sets, parse_args, sets_of_tasks
 from models.DenseNet import DenseNet
 from utils import HERE
 from utils.common.resume import Run, RunState, open_or_resume, read_extra_state
+from utils.common.run_folder import announce_demo
 from utils.util_dataset import split_task
 from utils.util_ewc import ElasticWeights
 from utils.util_loss import check_crop_size
 from utils.util_tasks import Task, TaskLosses
 from utils.util_train import (
-    announce_demo,
     build_scheduler,
     first_samples,
     prepare,
@@ -37,9 +37,8 @@ def main(args: argparse.Namespace) -> None:
     check_crop_size(args.crop_size)
     sets = sets_of_tasks(args)
     accelerator = start_process(args, build_parser())  # allocator, seed, banner
-    announce_demo(
-        accelerator, [path for paths in sets.values() for path in paths], flags_of_sets(args)
-    )
+    every = [folder for folders in sets.values() for folder in folders]
+    announce_demo(every, flags_of_sets(args), accelerator.print)
 
     tasks = [
         Task(name, getattr(args, f"c_{name}"), *split_task(name, folders, args))

@@ -5,8 +5,7 @@ import argparse
 import math
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Subset, default_collate
 from tqdm import tqdm
 
-from utils import HERE
 from utils.common.flags import FlagParser
 from utils.common.run_folder import print_banner
 from utils.common.training_flags import PRECISIONS
@@ -87,23 +85,6 @@ def build_accelerator(device: torch.device, precision: str, seed: int) -> Accele
             "it uses MPI; start several with torchrun --nproc_per_node N run_train.py ..."
         )
     return accelerator
-
-
-def announce_demo(
-    accelerator: Accelerator, folders: Sequence[Path], flag: str = "--image_path"
-) -> None:
-    """Print a line if the images to train on are those of the bundled demo.
-
-    Args:
-        accelerator: Prints in one process only.
-        folders: What to train on.
-        flag: The one that names other folders.
-    """
-    bundled = [str(path) for path in folders if path.is_relative_to(HERE / "demo")]
-    if bundled:
-        accelerator.print(
-            f"Training on the demo images in {', '.join(bundled)}; name your own with {flag}"
-        )
 
 
 def prepare(

@@ -46,5 +46,6 @@ def test_the_first_command_of_the_readme_fuses_the_demo(alone: Path) -> None:
 def test_it_trains_on_the_demo(alone: Path) -> None:
     done = run_script("run_train.py", *BRIEF, cwd=alone)
     assert done.returncode == 0, done.stderr
+    assert "demo images" in done.stdout
     [run] = runs_of(alone)
     assert list(run.glob("**/*.safetensors"))

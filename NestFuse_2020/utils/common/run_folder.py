@@ -5,13 +5,14 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from utils import HERE
 from utils.common.files import clear_leftovers, write_atomically
 from utils.common.flags import FlagParser
 from utils.utils import InputError
@@ -41,6 +42,23 @@ def print_banner(parser: FlagParser, args: argparse.Namespace) -> None:
 def _as_text(value: Any) -> str:
     """Return a flag's value as one would type it."""
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def announce_demo(
+    folders: Sequence[Path],
+    flag: str = "--image_path",
+    say: Callable[[str], object] = print,
+) -> None:
+    """Print a line if the images to train on are those of the bundled demo.
+
+    Args:
+        folders: What to train on.
+        flag: The one that names other folders.
+        say: Prints, in one process only.
+    """
+    bundled = [str(path) for path in folders if path.is_relative_to(HERE / "demo")]
+    if bundled:
+        say(f"Training on the demo images in {', '.join(bundled)}; name your own with {flag}")
 
 
 def make_run_folder(root: Path) -> Path:
