@@ -39,9 +39,11 @@ def method_in(folder: Path) -> Iterator[None]:
     """Let scripts read relative paths from a folder, write into it, and see no GPU.
 
     mmengine formats a config whenever it saves it, which takes half of a short training's time;
-    here its text is unformatted.
+    here its text is unformatted. It also gives runs that begin in the same second one visualizer,
+    whose curves go to the first of their folders; here each call has its own.
     """
     from mmengine.config import Config
+    from mmengine.visualization import Visualizer
 
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -51,6 +53,7 @@ def method_in(folder: Path) -> Iterator[None]:
         patch.setattr(util_train, "RUNS", folder / "runs")
         patch.setattr(util_tools, "HERE", folder)
         patch.setattr(Config, "pretty_text", property(repr))
+        patch.setattr(Visualizer, "_instance_dict", {})
         yield
 
 
