@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags
+from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, FusionJob, find_jobs
 from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
-    from utils.common.image import Array
+    from utils.common.values import Array
     from utils.util_segment import SegmentationWriter
 
 RESULTS = HERE / "fusion_result"
@@ -60,11 +60,8 @@ def main(args: argparse.Namespace) -> int:
 
     fusion = ImageFusion(
         args.weights,
-        device=args.device,
-        tile=args.tile,
-        color=args.color,
-        stretch=args.stretch,
         authors_quirks=args.authors_quirks,
+        **fusion_options(args),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...")
     if not args.segment:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from utils import HERE
 from utils.common.exposures import EXPOSURES, add_exposure_flags
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags
+from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import run_main
 
@@ -36,10 +36,7 @@ def main(args: argparse.Namespace) -> int:
 
     fusion = ImageFusion(
         args.weights,
-        device=args.device,
-        tile=args.tile,
-        color=args.color,
-        stretch=args.stretch,
+        **fusion_options(args),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
     readers = {"exposures": read_exposures, "images": read_exposures}

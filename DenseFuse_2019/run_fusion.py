@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from utils import HERE
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags
+from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import run_main
@@ -54,10 +54,7 @@ def main(args: argparse.Namespace) -> int:
         args.weights,
         strategy=args.strategy,
         rgb_mode=args.rgb_mode,
-        device=args.device,
-        tile=args.tile,
-        color=args.color,
-        stretch=args.stretch,
+        **fusion_options(args),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
     return fuse_files(fusion, jobs, args, {"pair": read_pair})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from utils import HERE
 from utils.common.exposures import EXPOSURES, add_exposure_flags
 from utils.common.flags import FlagParser
-from utils.common.fusion_flags import add_fusion_flags
+from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import InputError, run_main
@@ -45,14 +45,12 @@ def main(args: argparse.Namespace) -> int:
     from utils.common.infrared import read_pair
     from utils.common.pipeline import fuse_files
     from utils.common.read_exposures import read_exposures
-    from utils.util_fusion import ImageFusion, read_darkest_first
+    from utils.util_exposures import read_darkest_first
+    from utils.util_fusion import ImageFusion
 
     fusion = ImageFusion(
         args.weights,
-        device=args.device,
-        tile=args.tile,
-        color=args.color,
-        stretch=args.stretch,
+        **fusion_options(args),
     )
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
     readers = {"pair": read_pair, "exposures": read_darkest_first, "images": read_exposures}

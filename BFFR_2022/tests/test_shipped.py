@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import FOLDER, get, put_pair
 from utils import util_fusion, util_segment
-from utils.common.image import to_unit
+from utils.common.values import to_unit
 from utils.util_fusion import ImageFusion
 from utils.util_segment import Segmenter
 

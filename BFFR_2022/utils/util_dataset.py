@@ -12,8 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.common.image import Array, list_images, read_image, to_unit
+from utils.common.image import read_image
 from utils.common.infrared import as_gray
+from utils.common.listing import list_images
+from utils.common.values import Array, to_unit
 from utils.utils import InputError
 
 CLASSES = (  # of MFNet (Ha et al. 2017); the id of a class is its index

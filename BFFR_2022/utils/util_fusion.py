@@ -7,14 +7,15 @@ from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from models.TransFuser6 import TransFuser6
 from utils import HERE
-from utils.common.image import Array, from_unit, to_unit
-from utils.common.tile import Tile, TiledFusion, TileFunction, tiles
+from utils.common.tile import Tile, tiles
+from utils.common.tiled_fusion import FusionOptions, TiledFusion, TileFunction
+from utils.common.values import Image, Pixels, as_pixels, from_unit, to_unit
 from utils.util_fast import Grams, fold_norms, fuse_tile, measure_grams, sum_grams, use_fast_form
 from utils.util_weights import load_model
 from utils.utils import InputError
@@ -33,14 +34,11 @@ class ImageFusion(TiledFusion):
     Args:
         weights: A weights file or checkpoint; by default this repository's own.
         model: A network to use instead of a file; it is copied.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        tile: See `TiledFusion`. By default an image with no more pixels than a tile with its
-            border is fused as a whole, which saves the first pass.
-        color: Return a color image if the visible image has color.
-        stretch: `none` clips the result. `minmax` also maps the least and the greatest value of
-            all channels of the clipped result to 0 and 1, as the official code does when it
-            saves; `max` maps 0 and the greatest value.
         authors_quirks: Treat B, G, R as R, G, B, as the official code did to train its weights.
+        options: Those of every method, see `TiledFusion`: `device`, `tile`, `color`, `stretch` and
+            `precision`. By default an image with no more pixels than a tile with its border is
+            fused as a whole, which saves the first pass. `stretch` is of all channels of the
+            clipped result, as the official code does when it saves.
 
     Raises:
         InputError: the weights are missing, unreadable or not BFFR's.
@@ -57,11 +55,8 @@ class ImageFusion(TiledFusion):
         weights: Path | None = None,
         *,
         model: TransFuser6 | None = None,
-        device: str = "auto",
-        tile: int | None = None,
-        color: bool = True,
-        stretch: str = "none",
         authors_quirks: bool = False,
+        **options: Unpack[FusionOptions],
     ) -> None:
         self.weights = weights or WEIGHTS
         if model is None:
@@ -74,25 +69,22 @@ class ImageFusion(TiledFusion):
             model,
             channels=1,
             receptive_radius=TransFuser6.receptive_radius,
-            device=device,
-            tile=tile,
-            color=color,
-            stretch=stretch,
+            **options,
         )
-        if tile is None:
+        if options.get("tile") is None:
             self.whole_pixels = (self.tile + 2 * self.receptive_radius) ** 2
         self.authors_quirks = authors_quirks
 
-    def fuse(self, sources: Sequence[Array]) -> Array:
+    def fuse(self, sources: Sequence[Image]) -> Image:
         """Fuse a visible and an infrared image, in this order; see `TiledFusion.fuse`."""
         if len(sources) != 2:
             raise InputError(f"{len(sources)} sources: BFFR fuses a visible and an infrared image")
         if self.stretch == "none":
             return super().fuse(sources)
+        as_pixels(sources)  # refuses what cannot be fused
         first, second = sources
-        integers = getattr(first, "dtype", None) in (np.uint8, np.uint16)
-        fused = super().fuse([to_unit(first) if integers else first, second])  # before rounding
-        low, high = 0.0 if self.stretch == "max" else fused.min(), fused.max()
+        fused = super().fuse([to_unit(first), second])  # before rounding
+        low, high = 0.0 if self.stretch == "max" else float(fused.min()), float(fused.max())
         if low < high:
             fused = (fused - low) / (high - low)
         return from_unit(fused, first.dtype)
@@ -114,7 +106,7 @@ class ImageFusion(TiledFusion):
         return self.model(vis, ir)
 
     @torch.inference_mode()
-    def tile_function(self, sources: Sequence[Array]) -> TileFunction:
+    def tile_function(self, sources: Sequence[Pixels]) -> TileFunction:
         """Return the function that fuses one tile; several tiles need sums of the whole image."""
         if self._is_whole(sources):
             return self.fuse_planes
@@ -124,7 +116,7 @@ class ImageFusion(TiledFusion):
         )
         return partial(self.fuse_planes, grams=sum_grams(parts))
 
-    def source_tiles(self, sources: Sequence[Array]) -> Iterator[tuple[Tile, list[Tensor]]]:
+    def source_tiles(self, sources: Sequence[Pixels]) -> Iterator[tuple[Tile, list[Tensor]]]:
         """Yield each tile and its sources, see `TiledFusion.source_tiles`."""
         height, width = sources[0].shape[:2]
         side = 0 if self._is_whole(sources) else self.tile
@@ -132,12 +124,12 @@ class ImageFusion(TiledFusion):
             yield tile, [self._tensor(source[tile.read]) for source in sources]
             _return_freed_memory()
 
-    def _is_whole(self, sources: Sequence[Array]) -> bool:
+    def _is_whole(self, sources: Sequence[Pixels]) -> bool:
         height, width = sources[0].shape[:2]
         fits = height * width <= self.whole_pixels
         return fits or not self.tile or max(height, width) <= self.tile
 
-    def _bounds(self, sources: Sequence[Array], fuse_planes: TileFunction) -> tuple[float, float]:
+    def _bounds(self, sources: Sequence[Pixels], fuse_planes: TileFunction) -> tuple[float, float]:
         """Return 0 and 1: `fuse` stretches after colors are joined and clipped."""
         return 0.0, 1.0
 

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from utils import HERE
-from utils.common.image import Array, from_unit, to_unit, write_image
+from utils.common.image import write_image
+from utils.common.values import Array, from_unit, to_unit
 from utils.util_dataset import CLASSES, PALETTE
 from utils.util_device import resolve_device
 from utils.util_mmengine import STAGE2, load_config

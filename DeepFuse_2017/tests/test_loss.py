@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from utils.common.image import to_unit
 from utils.common.scenes import read_luma
+from utils.common.values import to_unit
 from utils.util_loss import (
     check_crop_size,
     clipping_loss,

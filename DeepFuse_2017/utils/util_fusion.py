@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from torch import Tensor
+from typing_extensions import Unpack
 
 from models.DeepFuse import DeepFuse
 from utils import HERE
-from utils.common.tile import TiledFusion
+from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
 WEIGHTS = HERE / "weights" / "deepfuse.safetensors"
@@ -20,10 +21,8 @@ class ImageFusion(TiledFusion):
     Args:
         weights: A weights file or checkpoint; by default the one in weights/.
         model: A network to use instead of a file.
-        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
-        tile: Side of a tile in pixels.
-        color: Give the result the color of its sources.
-        stretch: `none`, `minmax` or `max`.
+        options: Those of every method, see `TiledFusion`: `device`, `tile`, `color`, `stretch` and
+            `precision`.
 
     Raises:
         InputError: weights that are absent, unreadable or foreign.
@@ -37,10 +36,7 @@ class ImageFusion(TiledFusion):
         weights: Path | None = None,
         *,
         model: DeepFuse | None = None,
-        device: str = "auto",
-        tile: int | None = None,
-        color: bool = True,
-        stretch: str = "none",
+        **options: Unpack[FusionOptions],
     ) -> None:
         self.weights, self.form = weights or WEIGHTS, "a given network"
         if model is None:
@@ -49,10 +45,7 @@ class ImageFusion(TiledFusion):
             model,
             channels=1,
             receptive_radius=DeepFuse.receptive_radius,
-            device=device,
-            tile=tile,
-            color=color,
-            stretch=stretch,
+            **options,
         )
 
     def fuse_planes(self, planes: Tensor) -> Tensor:

@@ -17,8 +17,10 @@ from torch.utils.data import Dataset
 
 from utils.common.color import luma_of_array
 from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
-from utils.common.image import list_images, read_image, to_unit
+from utils.common.image import read_image
+from utils.common.listing import list_images
 from utils.common.split import hold_out
+from utils.common.values import to_unit
 
 
 class PhotoDataset(Dataset[Tensor]):

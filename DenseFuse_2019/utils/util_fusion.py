@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from torch import Tensor
+from typing_extensions import Unpack
 
 from models.DenseFuse import DenseFuse
 from models.fusion_strategy import STRATEGIES, STRATEGY_RADIUS
 from utils import HERE
 from utils.common.rgb_mode import check_channels
-from utils.common.tile import TiledFusion
+from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
 WEIGHTS = {
@@ -28,10 +29,8 @@ class ImageFusion(TiledFusion):
         strategy: `addition` or `l1` (Sec. III-B), or `max`, which the paper does not have.
         rgb_mode: `luma` fuses the luma with the gray network and keeps the color of the
             sources; `channels` puts R, G and B through the RGB network.
-        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
-        tile: Side of a tile in pixels.
-        color: Give the result the color of its sources.
-        stretch: `none`, `minmax` or `max`.
+        options: Those of every method, see `TiledFusion`: `device`, `tile`, `color`, `stretch` and
+            `precision`.
 
     Raises:
         InputError: weights that are absent, unreadable or for another `rgb_mode`.
@@ -46,10 +45,7 @@ class ImageFusion(TiledFusion):
         model: DenseFuse | None = None,
         strategy: str = "addition",
         rgb_mode: str = "luma",
-        device: str = "auto",
-        tile: int | None = None,
-        color: bool = True,
-        stretch: str = "none",
+        **options: Unpack[FusionOptions],
     ) -> None:
         self.weights, self.form = weights or WEIGHTS[rgb_mode], "a given network"
         if model is None:
@@ -60,10 +56,7 @@ class ImageFusion(TiledFusion):
             model,
             channels=model.channels,
             receptive_radius=model.receptive_radius + STRATEGY_RADIUS[strategy],
-            device=device,
-            tile=tile,
-            color=color,
-            stretch=stretch,
+            **options,
         )
 
     def fuse_planes(self, planes: Tensor) -> Tensor:

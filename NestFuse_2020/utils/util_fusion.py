@@ -6,13 +6,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from models.fusion_strategy import fuse_scale, pool
 from models.NestFuse_2020 import NestFuse
 from utils import HERE
-from utils.common.image import Array
 from utils.common.rgb_mode import check_channels
-from utils.common.tile import TiledFusion, TileFunction
+from utils.common.tiled_fusion import FusionOptions, TiledFusion, TileFunction
+from utils.common.values import Pixels
 from utils.util_fast import use_fast_joins
 from utils.util_weights import load_model
 from utils.utils import InputError
@@ -37,10 +38,8 @@ class ImageFusion(TiledFusion):
         attention: `both`, `spatial` or `channel`.
         rgb_mode: `luma` fuses the luma with the gray network and keeps the color of the
             sources; `channels` puts R, G and B through an RGB network.
-        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
-        tile: Side of a tile in pixels.
-        color: Give the result the color of its sources.
-        stretch: `none`, `minmax` or `max`.
+        options: Those of every method, see `TiledFusion`: `device`, `tile`, `color`, `stretch` and
+            `precision`.
 
     Raises:
         InputError: weights that are absent, unreadable or for another `rgb_mode`.
@@ -59,10 +58,7 @@ class ImageFusion(TiledFusion):
         channel: str = "avg",
         attention: str = "both",
         rgb_mode: str = "luma",
-        device: str = "auto",
-        tile: int | None = None,
-        color: bool = True,
-        stretch: str = "none",
+        **options: Unpack[FusionOptions],
     ) -> None:
         if weights is None and model is None and rgb_mode == "channels":
             raise InputError(
@@ -81,10 +77,7 @@ class ImageFusion(TiledFusion):
             model,
             channels=model.channels,
             receptive_radius=model.receptive_radius,
-            device=device,
-            tile=tile,
-            color=color,
-            stretch=stretch,
+            **options,
         )
 
     def fuse_planes(self, planes: Tensor, pooled: Sequence[Tensor] | None = None) -> Tensor:
@@ -103,7 +96,7 @@ class ImageFusion(TiledFusion):
         return self.model.decoder(fused)[-1]
 
     @torch.inference_mode()
-    def tile_function(self, sources: Sequence[Array]) -> TileFunction:
+    def tile_function(self, sources: Sequence[Pixels]) -> TileFunction:
         """Return the function that fuses a tile, given the pooled maps of the whole image.
 
         Raises:
@@ -122,7 +115,7 @@ class ImageFusion(TiledFusion):
             return features.new_zeros(features.shape[:3])
         return pool(features, self.channel)
 
-    def _pool_whole(self, sources: Sequence[Array]) -> list[Tensor]:
+    def _pool_whole(self, sources: Sequence[Pixels]) -> list[Tensor]:
         height, width = sources[0].shape[:2]
         if height * width > NUCLEAR_PIXELS:
             raise InputError(
@@ -132,7 +125,7 @@ class ImageFusion(TiledFusion):
         each = [self.model.encoder(self.planes([self._tensor(source)])) for source in sources]
         return [pool(torch.stack(scale), "nuclear") for scale in zip(*each, strict=True)]
 
-    def _pool_tiles(self, sources: Sequence[Array]) -> list[Tensor]:
+    def _pool_tiles(self, sources: Sequence[Pixels]) -> list[Tensor]:
         """Return the average or maximum of whole maps, gathered over the tiles."""
         parts: list[list[Tensor]] = []  # of each tile, of each scale: (N, 1, C)
         for tile, images in self.source_tiles(sources):

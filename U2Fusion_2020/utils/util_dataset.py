@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from utils.common.exposures import find_scenes
 from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
-from utils.common.image import SUFFIXES, list_images
 from utils.common.infrared_pairs import PAIR, pairs_in
+from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import folder_role
 from utils.common.pairs import find_pairs
 from utils.common.scenes import Scene, read_scenes

@@ -9,6 +9,8 @@ import torch
 
 from utils.utils import InputError
 
+PRECISIONS = ("float32", "bfloat16", "auto")
+
 
 def resolve_device(name: str) -> torch.device:
     """Return the device called `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
@@ -35,6 +37,34 @@ def resolve_device(name: str) -> torch.device:
             "--device auto takes what there is"
         )
     return device
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return True if a device computes convolutions in bfloat16 without emulating it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    if not hasattr(torch.cpu, "get_capabilities"):  # before torch 2.11
+        return torch.cpu._is_avx512_bf16_supported()
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def check_precision(name: str, device: torch.device) -> str:
+    """Return `float32`, `bfloat16` or `auto` if a device computes with it.
+
+    Raises:
+        InputError: unknown name, or bfloat16 on a device without it.
+    """
+    if name not in PRECISIONS:
+        raise InputError(f"unknown precision {name!r} (--precision {'|'.join(PRECISIONS)})")
+    if name == "bfloat16" and not has_bfloat16(device):
+        raise InputError(
+            f"{device.type} of this machine has no bfloat16; --precision float32 is exact, and "
+            "--precision auto takes what is fastest"
+        )
+    return name
 
 
 def memory_format(device: torch.device) -> torch.memory_format:

@@ -16,9 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from utils.common.flags import FlagParser, positive_int
-from utils.common.image import Array, from_unit, list_images, to_unit, write_image
+from utils.common.image import write_image
+from utils.common.listing import list_images
 from utils.common.pairs import FusionJob, check_outputs
 from utils.common.scenes import Scene, read_luma
+from utils.common.values import Array, from_unit, to_unit
 from utils.utils import run_main
 
 SIGMAS = (1.0, 4.0)  # range of the standard deviation of the blur, pixels

@@ -1,21 +1,14 @@
 """Fuse images with a trained U2Fusion: arrays in, an array out."""
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from models.DenseNet import DenseNet
 from utils import HERE
-from utils.common.color import luma
-from utils.common.image import Array, to_unit
-from utils.common.pairs import FusionJob
-from utils.common.read_exposures import read_exposures
-from utils.common.sources import Notices
-from utils.common.tile import TiledFusion
+from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
 WEIGHTS = HERE / "weights" / "u2fusion.safetensors"
@@ -32,10 +25,8 @@ class ImageFusion(TiledFusion):
     Args:
         weights: A weights file or checkpoint; by default the one in weights/.
         model: A network to use instead of a file.
-        device: See `TiledFusion`; so are `tile`, `color` and `stretch`.
-        tile: Side of a tile in pixels.
-        color: Give the result the color of its sources.
-        stretch: `none`, `minmax` or `max`.
+        options: Those of every method, see `TiledFusion`: `device`, `tile`, `color`, `stretch` and
+            `precision`.
 
     Raises:
         InputError: weights that are absent, unreadable or foreign.
@@ -48,10 +39,7 @@ class ImageFusion(TiledFusion):
         weights: Path | None = None,
         *,
         model: DenseNet | None = None,
-        device: str = "auto",
-        tile: int | None = None,
-        color: bool = True,
-        stretch: str = "none",
+        **options: Unpack[FusionOptions],
     ) -> None:
         self.weights, self.form = weights or WEIGHTS, "a given network"
         if model is None:
@@ -60,10 +48,7 @@ class ImageFusion(TiledFusion):
             model,
             channels=1,
             receptive_radius=DenseNet.receptive_radius,
-            device=device,
-            tile=tile,
-            color=color,
-            stretch=stretch,
+            **options,
         )
 
     def receptive_radius_of(self, count: int) -> int:
@@ -76,18 +61,3 @@ class ImageFusion(TiledFusion):
         for other in others:
             fused = self.model(torch.cat([fused, other], dim=1))
         return fused
-
-
-def darkest_first(sources: Sequence[Array]) -> list[Array]:
-    """Return exposures in the order of their mean luma."""
-    return sorted(sources, key=_mean_luma)
-
-
-def read_darkest_first(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
-    """Read exposures as `read_exposures` does, in the order of their mean luma."""
-    return darkest_first(read_exposures(job, args, notices))
-
-
-def _mean_luma(source: Array) -> float:
-    image = torch.from_numpy(np.atleast_3d(to_unit(source))).permute(2, 0, 1)[None]
-    return float(luma(image)[0, 0].numpy().mean())

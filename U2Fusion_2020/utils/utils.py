@@ -5,8 +5,6 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tqdm import tqdm
-
 
 class InputError(ValueError):
     """What the user gave cannot be used; the message names it and the flag that mends it."""
@@ -27,4 +25,6 @@ def run_main(main: Callable[[argparse.Namespace], int | None], args: argparse.Na
 
 def warn(message: str, kind: str = "warning") -> None:
     """Print a warning or another kind of message on stderr, above any progress bar."""
-    tqdm.write(f"{kind}: {message}", file=sys.stderr)
+    bars = sys.modules.get("tqdm")  # without it there is no bar; fusing arrays does not need it
+    write = bars.tqdm.write if bars else print
+    write(f"{kind}: {message}", file=sys.stderr)

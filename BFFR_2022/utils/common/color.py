@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.common.image import Array
+from utils.common.values import Array
 
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B
 CB_SPAN = 2 - 2 * LUMA[2]  # B - Y is this many times Cb

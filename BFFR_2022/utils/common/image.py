@@ -2,42 +2,17 @@
 """Read and write images of 8 and 16 bits."""
 
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.common.damage import is_cut_short, lacks_data
 from utils.common.files import write_atomically
-from utils.utils import InputError, warn
+from utils.common.listing import SUFFIXES
+from utils.common.values import Array
+from utils.utils import InputError
 
-Array = NDArray[Any]  # uint8, uint16, or floating point in [0, 1]
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 DEEP_SUFFIXES = (".png", ".tif", ".tiff")  # formats that hold 16 bits a channel
-JUNK = ("thumbs.db", "desktop.ini")  # besides every hidden file
-
-
-def list_images(folder: Path, flag: str) -> list[Path]:
-    """Return a folder's image files by name; hidden files and system junk do not count.
-
-    Raises:
-        InputError: no such folder, or no image in it; `flag` is the one to mend.
-    """
-    if not folder.is_dir():
-        raise InputError(f"no folder {folder} ({flag})")
-    files = [f for f in sorted(folder.iterdir()) if f.is_file() and not f.name.startswith(".")]
-    files = [f for f in files if f.name.lower() not in JUNK]
-    images = [f for f in files if f.suffix.lower() in SUFFIXES]
-    if not images:
-        kinds = " ".join(SUFFIXES)
-        raise InputError(
-            f"no image in {folder} ({flag}): looked for {kinds}, found {len(files)} other files"
-        )
-    if others := [f.name for f in files if f not in images]:
-        warn(f"{folder}: left out {len(others)} files that are not images ({others[0]}, ...)")
-    return images
 
 
 def read_image(path: Path, physical: bool = False) -> Array:
@@ -115,18 +90,3 @@ def resize_to(pixels: Array, height: int, width: int) -> Array:
     method = cv2.INTER_AREA if shrink else cv2.INTER_CUBIC
     resized = cv2.resize(pixels, (width, height), interpolation=method)
     return resized.clip(0, 1) if pixels.dtype == np.float32 else resized
-
-
-def to_unit(pixels: Array) -> NDArray[np.float32]:
-    """Return values as float32 in [0, 1]; 8 and 16 bits are divided by 255 and 65,535."""
-    if pixels.dtype.kind == "f":
-        return pixels.astype(np.float32, copy=False)
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-
-
-def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> Array:
-    """Clip to [0, 1] and round to the levels of `dtype`; floating point is only clipped."""
-    clipped = values.clip(0, 1)
-    if dtype.kind == "f":
-        return clipped.astype(dtype, copy=False)
-    return np.rint(clipped * np.float32(np.iinfo(dtype).max)).astype(dtype)

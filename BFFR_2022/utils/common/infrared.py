@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.color import luma_of_array
-from utils.common.image import Array, read_image, resize_to
+from utils.common.image import read_image, resize_to
 from utils.common.pairs import FusionJob
 from utils.common.sources import Notices, check_images
+from utils.common.values import Array
 from utils.utils import InputError
 
 NARROW = 0.25  # share of the range

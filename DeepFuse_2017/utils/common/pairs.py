@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.common.image import SUFFIXES, list_images
+from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import strip_mark
 from utils.utils import InputError, warn
 

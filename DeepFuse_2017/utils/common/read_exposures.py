@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from utils.common.image import Array, read_image, to_unit
+from utils.common.image import read_image
 from utils.common.pairs import FusionJob
 from utils.common.sources import Notices, check_images
+from utils.common.values import Array, to_unit
 
 COARSEST_SIDE = 16  # pixels: AlignMTB is unreliable below this size
 

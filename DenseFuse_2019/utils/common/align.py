@@ -4,7 +4,7 @@
 import cv2
 import numpy as np
 
-from utils.common.image import Array
+from utils.common.values import Array
 
 ALIGNED_SIDE = 128  # pixels: the size at which alignment is judged
 MIN_SHIFT = 4  # pixels of those: a smaller shift is not reported

@@ -1,9 +1,14 @@
 # From common_code/base/utils/common/fusion_flags.py; edit it there, then tools/sync.py.
 """The flags that `run_fusion.py` of every method has."""
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.common.flags import BooleanFlag, FlagParser, natural_int
+
+if TYPE_CHECKING:
+    from utils.common.tiled_fusion import FusionOptions
 
 
 def add_fusion_flags(parser: FlagParser) -> None:
@@ -49,8 +54,26 @@ def add_fusion_flags(parser: FlagParser) -> None:
     compute = parser.add_flag_group("computing")
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     compute.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "auto"),
+        default="float32",
+        help="bfloat16 is faster where the device has it and differs by a few gray levels; auto "
+        "takes the faster one by a short trial",
+    )
+    compute.add_argument(
         "--tile",
         type=natural_int,
         help="side of the tiles in pixels, 0 for the whole image at once; by default a side that "
         "is fast on the device",
     )
+
+
+def fusion_options(args: argparse.Namespace) -> "FusionOptions":
+    """Return what `ImageFusion` of every method takes of the parsed flags."""
+    return {
+        "device": args.device,
+        "tile": args.tile,
+        "color": args.color,
+        "stretch": args.stretch,
+        "precision": args.precision,
+    }

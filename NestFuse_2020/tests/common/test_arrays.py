@@ -2,6 +2,7 @@
 """Which arrays are fused, and which are refused in words."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tests.helpers import picture
-from utils.common.tile import TiledFusion
+from utils.common.tiled_fusion import TiledFusion
+from utils.common.values import Image
 from utils.utils import InputError
 
 
@@ -18,11 +20,11 @@ class Average(TiledFusion):
 
     min_side = 16
 
-    def __init__(self) -> None:
-        super().__init__(torch.nn.Identity(), channels=1, receptive_radius=0, device="cpu")
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(torch.nn.Identity(), channels=1, receptive_radius=0, device=device)
         self.calls = 0
 
-    def fuse(self, sources: Sequence[np.ndarray]) -> np.ndarray:
+    def fuse(self, sources: Sequence[Image]) -> Image:
         """Count, then fuse."""
         self.calls += 1
         return super().fuse(sources)
@@ -60,7 +62,7 @@ REFUSED = [
     (np.zeros((20, 20, 4), np.uint8), r"shape \(20, 20, 4\); .*drop the alpha channel"),
     (np.zeros((20, 20, 1), np.uint8), r"shape \(20, 20, 1\); give \(H, W\)"),
     (np.zeros((1, 3, 20, 20), np.uint8), r"shape \(1, 3, 20, 20\)"),
-    (torch.zeros(20, 20), "is a Tensor; give a NumPy array"),
+    (torch.zeros(1, 20, 20), "is a Tensor; give a NumPy array"),
 ]
 
 
@@ -69,6 +71,47 @@ def test_what_would_be_misread_is_refused(pixels: np.ndarray, message: str) -> N
     good = np.zeros(tuple(pixels.shape[:2]), np.uint8)
     with pytest.raises(InputError, match="source 2 of 2 .*" + message):
         Average().fuse([good, pixels])
+
+
+REFUSED_TENSORS = [
+    (torch.zeros(20, 20), r"shape \(20, 20\); give tensors of \(1, H, W\) or \(3, H, W\)"),
+    (torch.zeros(20, 20, 3), r"shape \(20, 20, 3\)"),
+    (torch.zeros(1, 3, 20, 20), r"shape \(1, 3, 20, 20\)"),
+    (torch.full((1, 20, 20), 1.5), r"float32 values from 1.5 to 1.5; .*must be in \[0, 1\]"),
+    (torch.zeros(1, 20, 20, dtype=torch.int16), "int16 values; give uint8, uint16"),
+    (np.zeros((20, 20), np.uint8), "is a ndarray; give a Tensor"),
+]
+
+
+@pytest.mark.parametrize(("pixels", "message"), REFUSED_TENSORS)
+def test_tensors_that_would_be_misread_are_refused(pixels: Any, message: str) -> None:
+    good = torch.zeros(1, 20, 20)
+    with pytest.raises(InputError, match="source 2 of 2 .*" + message):
+        Average().fuse([good, pixels])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("size", [(40, 33), (5, 9)])
+def test_tensors_give_what_arrays_give(kind: type, size: tuple[int, int]) -> None:
+    scale = 255 if kind in (np.float32, np.float64) else 1
+    color: np.ndarray = (picture(0, *size) / scale).astype(kind)
+    gray: np.ndarray = (picture(1, *size, channels=1) / scale).astype(kind)
+    for first, second in ((color, gray), (gray, gray)):
+        expected = Average().fuse([first, second])
+        tensors = [torch.from_numpy(np.atleast_3d(x)).permute(2, 0, 1) for x in (first, second)]
+        fused = Average().fuse(tensors)
+        assert fused.shape == (np.atleast_3d(expected).shape[2], *size)
+        assert fused.dtype == tensors[0].dtype
+        assert not fused.is_inference()
+        np.testing.assert_array_equal(fused.permute(1, 2, 0), np.atleast_3d(expected))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_tensors_stay_on_their_device() -> None:
+    pixels = torch.from_numpy(picture(0, channels=1))[None]
+    fused = Average(device="cuda").fuse([pixels.cuda(), pixels.cuda()])
+    assert fused.device.type == "cuda"
+    assert torch.equal(fused.cpu(), Average().fuse([pixels, pixels]))
 
 
 def test_a_small_image_passes_an_override_once() -> None:

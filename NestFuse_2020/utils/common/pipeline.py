@@ -11,10 +11,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from utils.common.files import clear_leftovers
-from utils.common.image import Array, write_image
+from utils.common.image import write_image
 from utils.common.pairs import FusionJob
 from utils.common.sources import Notices, Reader, read_images
-from utils.common.tile import TiledFusion
+from utils.common.tiled_fusion import TiledFusion
+from utils.common.values import Array
 from utils.utils import InputError, warn
 
 READ_AHEAD = 2  # jobs
@@ -68,6 +69,8 @@ def fuse_files(
         for job, future in writing:
             written += _finish_writing(job, future, args.verbose)
     notices.close()
+    if fusion.trial:
+        print(f"Precision: {fusion.precision} ({fusion.trial})")
     _summarize(jobs, written, seconds, args.verbose)
     return 0 if len(written) == len(jobs) else 1
 

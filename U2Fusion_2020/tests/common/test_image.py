@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.helpers import get, picture, put
-from utils.common.image import from_unit, list_images, read_image, resize_to, to_unit, write_image
+from utils.common.image import read_image, resize_to, write_image
+from utils.common.listing import list_images
+from utils.common.values import from_unit, to_unit
 from utils.utils import InputError
 
 LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)

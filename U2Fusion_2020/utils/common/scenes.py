@@ -9,7 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from utils.common.color import luma_of_array
-from utils.common.image import Array, read_image, to_unit
+from utils.common.image import read_image
+from utils.common.values import Array, to_unit
 from utils.utils import InputError, warn
 
 CACHE_BYTES = 2 * 2**30  # most bytes of decoded lumas that are kept

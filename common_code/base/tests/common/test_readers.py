@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.helpers import picture
 from tests.method import build
 from utils.common.checkpoint import load_checkpoint, to_safetensors
-from utils.common.image import SUFFIXES, read_image
+from utils.common.image import read_image
+from utils.common.listing import SUFFIXES
 from utils.common.pairs import find_pairs
 from utils.util_weights import load_model
 from utils.utils import InputError

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from utils.common.align import misalignment
-from utils.common.image import Array, read_image
+from utils.common.image import read_image
 from utils.common.pairs import FusionJob
+from utils.common.values import Array
 from utils.utils import InputError, warn
 
 

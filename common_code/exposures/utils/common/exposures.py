@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from utils.common.flags import BooleanFlag, FlagParser
-from utils.common.image import SUFFIXES, list_images
+from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import find_sides
 from utils.common.pairs import Found, SourceKind
 from utils.utils import InputError, warn

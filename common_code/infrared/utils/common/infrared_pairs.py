@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from utils.common.flags import FlagParser
-from utils.common.image import SUFFIXES, list_images
+from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import LAYOUTS, find_sides
 from utils.common.pairs import Found, SourceKind, find_pairs, match, skip_lonely
 from utils.utils import InputError, warn
