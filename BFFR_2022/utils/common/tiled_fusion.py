@@ -2,6 +2,7 @@
 """Fuse images tile by tile, with the same result as on the whole image."""
 
 import math
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -80,6 +81,7 @@ class TiledFusion(ABC):
         precision: str = "float32",
     ) -> None:
         keep_freed_memory()
+        self.process = os.getpid()
         self.device = resolve_device(device)
         self.precision = check_precision(precision, self.device)
         self.memory_format = memory_format(self.device)
@@ -128,6 +130,9 @@ class TiledFusion(ABC):
                 pixel, an alpha channel, another type, or floating-point values outside [0, 1].
         """
         images = as_pixels(sources)
+        if os.getpid() != self.process:  # after a fork, OpenMP waits for threads that are not there
+            torch.set_num_threads(1)
+            self.process = os.getpid()
         if self.precision == "auto":
             self.precision = self._faster_precision(images)
         fused = self._fuse(images, self.precision)

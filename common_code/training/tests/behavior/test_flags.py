@@ -43,6 +43,7 @@ FUSION = {
     "color": ("False", False),
     "stretch": ("minmax", "minmax"),
     "device": ("cuda:1", "cuda:1"),
+    "precision": ("bfloat16", "bfloat16"),
     "tile": ("0", 0),
     **flags.FUSION,
 }
