@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def read_scenes(images: ImageSet) -> list[Sources]:
     """Return the two first sources of each scene in [0, 1], visible before infrared."""
-    scenes = []
+    scenes: list[Sources] = []
     for files in images.scenes.values():
         channels = [np.moveaxis(read_channels(file), 0, 2) / 255 for file in files[:2]]
         sources = [np.ascontiguousarray(x, dtype=np.float32).squeeze() for x in channels]
