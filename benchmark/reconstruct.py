@@ -115,7 +115,7 @@ def score(args: argparse.Namespace) -> None:
         scores[path.name] = quality(image, fusion.fuse([image, image]))
     mean = Quality(*np.mean(list(scores.values()), axis=0))
     worst = min(scores, key=lambda name: scores[name].psnr)
-    print(f"{len(scores)} images, {fusion.weights.name}: {_text(mean)}")
+    print(f"{len(scores)} images, {fusion.weights}: {_text(mean)}")
     print(f"worst: {worst} {_text(scores[worst])}")
 
 

@@ -50,7 +50,7 @@ def test_comparison(part: str, figures: dict[str, float], problem: str | None) -
 @pytest.mark.parametrize("layer", [None, "encoder.conv1.0.weight", "decoder.conv4.0.weight"])
 def test_a_layer_that_is_off_by_one_percent_is_caught(tmp_path: Path, layer: str | None) -> None:
     """DenseFuse's shipped weights give the stored figures, altered ones do not."""
-    tensors = load_file(METHOD / "weights" / "densefuse_gray.safetensors")
+    tensors = load_file(METHOD / "weights" / "densefuse_gray" / "model.safetensors")
     if layer:
         tensors[layer] *= 1.01
     save_file(tensors, tmp_path / "weights.safetensors")

@@ -53,7 +53,7 @@ def test_no_tracked_file_names_a_machine_path() -> None:
 @in_checkout
 def test_no_tracked_file_is_large_outside_weights() -> None:
     found = [path for path in TRACKED if path.stat().st_size > LARGEST]
-    assert [path for path in found if path.parent.name != "weights"] == []
+    assert [path for path in found if path.parents[1].name != "weights"] == []
 
 
 def test_both_readmes_link_the_same_files() -> None:

@@ -12,7 +12,7 @@ from utils.util_fusion import ImageFusion
 from utils.util_segment import Segmenter
 
 WEIGHTS = FOLDER / "weights"
-FILES = ("fuser.safetensors", "segmenter.safetensors")
+FILES = ("fuser/model.safetensors", "segmenter/model.safetensors")
 
 
 def test_defaults_are_the_shipped_ones() -> None:

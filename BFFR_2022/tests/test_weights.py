@@ -88,9 +88,10 @@ def test_unused_norms_are_named_as_in_the_official_network(reference: Path) -> N
     assert {k: v.shape for k, v in ours.items()} == {k: v.shape for k, v in theirs.items()}
 
 
-def test_a_folder_holds_a_file_for_each_part(tmp_path: Path) -> None:
+def test_a_folder_holds_both_parts(tmp_path: Path) -> None:
     assert part_of(tmp_path, "fuser") == tmp_path / "fuser.safetensors"
-    assert part_of(tmp_path, "segmenter") == tmp_path / "segmenter.safetensors"
+    (tmp_path / "segmenter").mkdir()
+    assert part_of(tmp_path, "segmenter") == tmp_path / "segmenter"
     assert part_of(tmp_path / "iter_9.pth", "fuser") == tmp_path / "iter_9.pth"
 
 

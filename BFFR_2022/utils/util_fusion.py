@@ -21,7 +21,7 @@ from utils.util_weights import load_model
 from utils.utils import InputError
 
 TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; smaller tiles repeat more at their borders
-WEIGHTS = HERE / "weights" / "fuser.safetensors"
+WEIGHTS = HERE / "weights" / "fuser" / "model.safetensors"
 
 
 class ImageFusion(TiledFusion):

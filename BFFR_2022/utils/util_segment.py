@@ -17,7 +17,7 @@ from utils.util_device import resolve_device
 from utils.util_mmengine import STAGE2, load_config
 from utils.util_weights import load_segmenter
 
-WEIGHTS = HERE / "weights" / "segmenter.safetensors"
+WEIGHTS = HERE / "weights" / "segmenter" / "model.safetensors"
 MIN_SIDE = 29  # pixels: after a reduction by 4, attention needs a square of 8
 OPACITY = 0.5  # of the classes' colors over the image
 

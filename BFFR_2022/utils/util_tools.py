@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     tested = argparse.ArgumentParser(add_help=False)
     tested.add_argument(
-        "checkpoint", type=Path, help="a checkpoint, or a folder with both safetensors files"
+        "checkpoint", type=Path, help="a checkpoint, or a folder with both networks"
     )
     parser = argparse.ArgumentParser(prog="tools")
     commands = parser.add_subparsers(dest="command", required=True)

@@ -39,8 +39,14 @@ MIT_PARTS = {  # within a block: the name of SegFormer's authors and that of mms
 
 
 def part_of(checkpoint: Path, part: str) -> Path:
-    """Return the file of a part (`fuser` or `segmenter`) if `checkpoint` is a folder of both."""
-    return checkpoint / f"{part}.safetensors" if checkpoint.is_dir() else checkpoint
+    """Return where a part (`fuser` or `segmenter`) is: in `checkpoint`, or in a folder of both.
+
+    A run has a file for each part, `weights/` a folder.
+    """
+    if not checkpoint.is_dir():
+        return checkpoint
+    folder = checkpoint / part
+    return folder if folder.is_dir() else checkpoint / f"{part}.safetensors"
 
 
 def load_model(path: Path) -> tuple[TransFuser6, str]:
@@ -155,7 +161,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: the file is unreadable or missing; the message links the authors' files.
     """
-    if not path.is_file():
+    if not path.exists():
         links = ", ".join(f"{name} at {link}" for name, link in LINKS.items())
         raise InputError(
             f"no such file: {path}; the authors have {links}, and weights/ of the method's folder "

@@ -10,7 +10,7 @@ from utils import HERE
 from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
-WEIGHTS = HERE / "weights" / "deepfuse.safetensors"
+WEIGHTS = HERE / "weights" / "deepfuse" / "model.safetensors"
 
 
 class ImageFusion(TiledFusion):

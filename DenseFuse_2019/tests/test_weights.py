@@ -172,7 +172,7 @@ def test_gray_is_told_from_rgb(channels: int) -> None:
 
 @pytest.mark.parametrize(("name", "channels"), [("gray", 1), ("rgb", 3)])
 def test_shipped_weights_reconstruct(name: str, channels: int) -> None:
-    path = FOLDER / "weights" / f"densefuse_{name}.safetensors"
+    path = FOLDER / "weights" / f"densefuse_{name}" / "model.safetensors"
     mode = "luma" if channels == 1 else "channels"
     fusion = ImageFusion(device="cpu", rgb_mode=mode)
     assert (fusion.weights, fusion.form, fusion.channels) == (path, Form.OURS, channels)

@@ -13,8 +13,8 @@ from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
 WEIGHTS = {
-    "luma": HERE / "weights" / "densefuse_gray.safetensors",
-    "channels": HERE / "weights" / "densefuse_rgb.safetensors",
+    "luma": HERE / "weights" / "densefuse_gray" / "model.safetensors",
+    "channels": HERE / "weights" / "densefuse_rgb" / "model.safetensors",
 }
 
 

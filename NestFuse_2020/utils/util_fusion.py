@@ -18,7 +18,7 @@ from utils.util_fast import use_fast_joins
 from utils.util_weights import load_model
 from utils.utils import InputError
 
-WEIGHTS = HERE / "weights" / "nestfuse_gray.safetensors"
+WEIGHTS = HERE / "weights" / "nestfuse_gray" / "model.safetensors"
 NUCLEAR_PIXELS = 2**22  # the largest image for `nuclear`: its maps take about 3 GiB per source
 
 

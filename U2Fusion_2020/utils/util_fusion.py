@@ -11,7 +11,7 @@ from utils import HERE
 from utils.common.tiled_fusion import FusionOptions, TiledFusion
 from utils.util_weights import load_model
 
-WEIGHTS = HERE / "weights" / "u2fusion.safetensors"
+WEIGHTS = HERE / "weights" / "u2fusion" / "model.safetensors"
 
 
 class ImageFusion(TiledFusion):

@@ -42,9 +42,9 @@ def run(home: Path, channels: int, *flags: str) -> Done:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_gray_level_is_48_db(home: Path, channels: int) -> None:
-    done = run(home, channels, "--weights", "other.safetensors", "--device", "cpu")
+    done = run(home, channels, "--weights", "other/model.safetensors", "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("2 images, other.safetensors: PSNR 48.13 dB, SSIM 0.999")
+    assert done.stdout.startswith("2 images, other/model.safetensors: PSNR 48.13 dB, SSIM 0.999")
     assert "worst: " in done.stdout
 
 

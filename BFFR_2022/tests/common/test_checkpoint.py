@@ -258,6 +258,14 @@ def test_entries_without_names(tmp_path: Path) -> None:
         load_model(tmp_path / "b.pth")
 
 
+def test_a_folder_is_read_as_the_hub_lays_it_out(tmp_path: Path) -> None:
+    save_weights(tmp_path / "model.safetensors", torch.nn.Linear(2, 1), {})
+    assert set(load_checkpoint(tmp_path)) == {"weight", "bias", "about"}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no such file: .*empty.model\.safetensors"):
+        load_checkpoint(tmp_path / "empty")
+
+
 def test_absent_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_checkpoint(tmp_path / "absent.pth")

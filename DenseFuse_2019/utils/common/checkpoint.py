@@ -30,6 +30,7 @@ UNREADABLE = (  # what torch, NumPy and safetensors raise for damaged or foreign
 MAX_EXPANSION = 100  # times the size of a file, which its members may have when unpacked
 LAST = "last.pth"
 BEST_WEIGHTS = "best.safetensors"
+HUB_WEIGHTS = "model.safetensors"  # in a folder that is laid out for Hugging Face's hub
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -62,6 +63,9 @@ def to_safetensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> b
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a `.pth`, `.model`, `.safetensors` or `.npz` file without running code from it.
 
+    Args:
+        path: The file, or a folder with a `model.safetensors`.
+
     Returns:
         What was saved, by name, on the CPU. For safetensors: the tensors, and under `about` the
         file's metadata. No tensor is larger than its data in the file.
@@ -69,6 +73,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         InputError: absent, unreadable, or a pickle with more than tensors and plain types.
     """
+    if path.is_dir():
+        path = path / HUB_WEIGHTS
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     try:

@@ -31,7 +31,9 @@ def add_fusion_flags(parser: FlagParser) -> None:
         help="skip images without a partner instead of failing",
     )
     files.add_argument(
-        "--weights", type=Path, help="weights or checkpoint, instead of those in weights/"
+        "--weights",
+        type=Path,
+        help="weights, a checkpoint or a folder with model.safetensors, instead of weights/",
     )
     files.add_argument(
         "--verbose", action="store_true", help="print a line for every result and every warning"
