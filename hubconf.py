@@ -6,9 +6,9 @@ arguments of the method's `ImageFusion` and returns one:
     fusion = torch.hub.load(REPOSITORY, "densefuse", source="local", strategy="l1")
     fused = fusion.fuse([visible, infrared])  # (H, W) or (H, W, 3); uint8, uint16 or in [0, 1]
 
-All folders have packages of the same names, `models` and `utils`. A folder's packages are imported
-with no other folder in view, and nothing of them stays in `sys.path` or `sys.modules`: methods and
-the caller's own modules do not meet. Load in one thread; `fuse` may be called in any.
+All folders have modules of the same names, such as `models` and `utils`. A folder's modules are
+imported with no other folder in view, and nothing of them stays in `sys.path` or `sys.modules`:
+methods and the caller's own modules do not meet. Load in one thread; `fuse` may be called in any.
 """
 
 import collections.abc
@@ -22,24 +22,27 @@ import typing
 
 dependencies = ["torch", "cv2", "numpy", "safetensors"]
 
-_PACKAGES = ("models", "utils")  # of every method's folder
+_FOLDERS = sorted(pathlib.Path(__file__).resolve().parent.glob("*_20[0-9][0-9]"))
+_NAMES = ("models", "utils", "run_fusion")  # in every method's folder
+_loaded: dict[pathlib.Path, dict[str, types.ModuleType]] = {}  # of each folder, by their names
 
 
 def _take_out() -> dict[str, types.ModuleType]:
-    """Remove the packages of whatever folder from `sys.modules`, and return them."""
-    names = [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]
+    """Remove the modules of whatever folder from `sys.modules`, and return them."""
+    names = [name for name in sys.modules if name.partition(".")[0] in _NAMES]
     return {name: sys.modules.pop(name) for name in names}
 
 
 @contextlib.contextmanager
 def _only(folder: pathlib.Path) -> collections.abc.Iterator[None]:
-    """Let `models` and `utils` be those of a folder, and put everything back afterwards."""
+    """Let `_NAMES` be the modules of a folder, and put everything back afterwards."""
     path, others = sys.path.copy(), _take_out()
     sys.path.insert(0, str(folder))
+    sys.modules.update(_loaded.get(folder, {}))
     try:
         yield
     finally:
-        _take_out()
+        _loaded[folder] = _take_out()
         sys.modules.update(others)
         sys.path[:] = path
 
@@ -71,6 +74,6 @@ def _entry(folder: pathlib.Path) -> collections.abc.Callable[..., typing.Any]:
     return load
 
 
-for _folder in sorted(pathlib.Path(__file__).resolve().parent.glob("*_20[0-9][0-9]")):
+for _folder in _FOLDERS:
     _function = _entry(_folder)
     globals()[_function.__name__] = _function

@@ -13,15 +13,17 @@ from utils.common.pairs import DefaultSet, FusionJob, find_jobs
 from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
+    from utils.common.sources import Reader
     from utils.common.values import Array
+    from utils.util_fusion import ImageFusion
     from utils.util_segment import SegmentationWriter
 
 RESULTS = HERE / "fusion_result"
 DEMO = [DefaultSet(PAIRS, HERE / "demo", RESULTS)]
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the settings."""
+def build_parser() -> FlagParser:
+    """Return the parser of the command line."""
     parser = FlagParser(
         description="Fuse registered images with BFFR; without images, those in demo/."
     )
@@ -44,7 +46,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="WEIGHTS",
         help="segment with these weights instead of this repository's",
     )
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    return build_parser().parse_args(argv)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -54,8 +61,23 @@ def main(args: argparse.Namespace) -> int:
     jobs = find_jobs(args, [PAIRS], [], DEMO, RESULTS)
 
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
-    from utils.common.infrared import read_pair
     from utils.common.pipeline import fuse_files
+
+    fusion, readers = load_fusion(args)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...")
+    if not args.segment:
+        print("Fusing...")
+        return fuse_files(fusion, jobs, args, readers)
+    draw, writer = prepare_segmentation(args, jobs)
+    print("Fusing...")
+    status = fuse_files(fusion, jobs, args, readers, also=draw)
+    writer.close()
+    return status
+
+
+def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+    """Return the method with its settings, and what reads the sources of each kind of job."""
+    from utils.common.infrared import read_pair
     from utils.util_fusion import ImageFusion
 
     fusion = ImageFusion(
@@ -63,15 +85,7 @@ def main(args: argparse.Namespace) -> int:
         authors_quirks=args.authors_quirks,
         **fusion_options(args),
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...")
-    if not args.segment:
-        print("Fusing...")
-        return fuse_files(fusion, jobs, args, {"pair": read_pair})
-    draw, writer = prepare_segmentation(args, jobs)
-    print("Fusing...")
-    status = fuse_files(fusion, jobs, args, {"pair": read_pair}, also=draw)
-    writer.close()
-    return status
+    return fusion, {"pair": read_pair}
 
 
 def prepare_segmentation(

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.exposures import EXPOSURES, add_exposure_flags
@@ -10,19 +11,28 @@ from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import run_main
 
+if TYPE_CHECKING:
+    from utils.common.sources import Reader
+    from utils.util_fusion import ImageFusion
+
 RESULTS = HERE / "data_result" / "pair"
 OWN = [DefaultSet(EXPOSURES, HERE / "data_test", RESULTS)]  # fused if it holds files
 DEMO = [DefaultSet(EXPOSURES, HERE / "demo", RESULTS)]
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the settings."""
+def build_parser() -> FlagParser:
+    """Return the parser of the command line."""
     parser = FlagParser(
         description="Fuse registered exposures with DeepFuse; the demo scenes if none are given."
     )
     add_exposure_flags(parser)
     add_fusion_flags(parser)
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    return build_parser().parse_args(argv)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -31,6 +41,14 @@ def main(args: argparse.Namespace) -> int:
 
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
     from utils.common.pipeline import fuse_files
+
+    fusion, readers = load_fusion(args)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
+    return fuse_files(fusion, jobs, args, readers)
+
+
+def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+    """Return the method with its settings, and what reads the sources of each kind of job."""
     from utils.common.read_exposures import read_exposures
     from utils.util_fusion import ImageFusion
 
@@ -38,9 +56,7 @@ def main(args: argparse.Namespace) -> int:
         args.weights,
         **fusion_options(args),
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
-    readers = {"exposures": read_exposures, "images": read_exposures}
-    return fuse_files(fusion, jobs, args, readers)
+    return fusion, {"exposures": read_exposures, "images": read_exposures}
 
 
 if __name__ == "__main__":

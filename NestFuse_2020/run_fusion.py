@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.flags import FlagParser
@@ -10,6 +11,10 @@ from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import run_main
 
+if TYPE_CHECKING:
+    from utils.common.sources import Reader
+    from utils.util_fusion import ImageFusion
+
 RESULTS = HERE / "fusion_result"
 OWN = [  # fused if no source is named and the user has put images there
     DefaultSet(PAIRS, HERE / "fusion_test_data" / name, RESULTS / name) for name in ("Road", "Tno")
@@ -17,8 +22,8 @@ OWN = [  # fused if no source is named and the user has put images there
 DEMO = [DefaultSet(PAIRS, HERE / "demo", RESULTS)]
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the settings."""
+def build_parser() -> FlagParser:
+    """Return the parser of the command line."""
     parser = FlagParser(
         description="Fuse registered images with NestFuse; the demo pairs if none are given."
     )
@@ -49,7 +54,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         default="luma",
         help="fuse luma and keep the chroma, or fuse R, G and B with an RGB network",
     )
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    return build_parser().parse_args(argv)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -57,8 +67,16 @@ def main(args: argparse.Namespace) -> int:
     jobs = find_jobs(args, [PAIRS], OWN, DEMO, RESULTS)
 
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
-    from utils.common.infrared import read_pair
     from utils.common.pipeline import fuse_files
+
+    fusion, readers = load_fusion(args)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
+    return fuse_files(fusion, jobs, args, readers)
+
+
+def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+    """Return the method with its settings, and what reads the sources of each kind of job."""
+    from utils.common.infrared import read_pair
     from utils.util_fusion import ImageFusion
 
     fusion = ImageFusion(
@@ -69,8 +87,7 @@ def main(args: argparse.Namespace) -> int:
         rgb_mode=args.rgb_mode,
         **fusion_options(args),
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
-    return fuse_files(fusion, jobs, args, {"pair": read_pair})
+    return fusion, {"pair": read_pair}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from utils import HERE
 from utils.common.exposures import EXPOSURES, add_exposure_flags
@@ -10,6 +11,10 @@ from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, find_jobs
 from utils.utils import InputError, run_main
+
+if TYPE_CHECKING:
+    from utils.common.sources import Reader
+    from utils.util_fusion import ImageFusion
 
 RESULTS = HERE / "fusion_result"
 OWN = [  # fused if no source is named and the user has put images there
@@ -21,15 +26,20 @@ DEMO = [
 ]
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the settings."""
+def build_parser() -> FlagParser:
+    """Return the parser of the command line."""
     parser = FlagParser(
         description="Fuse registered images with U2Fusion; the demo scenes if none are given."
     )
     add_pair_flags(parser)
     add_exposure_flags(parser)
     add_fusion_flags(parser)
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    return build_parser().parse_args(argv)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -42,8 +52,16 @@ def main(args: argparse.Namespace) -> int:
         )
 
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
-    from utils.common.infrared import read_pair
     from utils.common.pipeline import fuse_files
+
+    fusion, readers = load_fusion(args)
+    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
+    return fuse_files(fusion, jobs, args, readers)
+
+
+def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+    """Return the method with its settings, and what reads the sources of each kind of job."""
+    from utils.common.infrared import read_pair
     from utils.common.read_exposures import read_exposures
     from utils.util_exposures import read_darkest_first
     from utils.util_fusion import ImageFusion
@@ -52,9 +70,7 @@ def main(args: argparse.Namespace) -> int:
         args.weights,
         **fusion_options(args),
     )
-    print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
-    readers = {"pair": read_pair, "exposures": read_darkest_first, "images": read_exposures}
-    return fuse_files(fusion, jobs, args, readers)
+    return fusion, {"pair": read_pair, "exposures": read_darkest_first, "images": read_exposures}
 
 
 if __name__ == "__main__":
