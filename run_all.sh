@@ -154,7 +154,8 @@ reference=("$PWD"/../*/reference_weights) # beside the repository, see CONTRIBUT
 export REFERENCE_DATA=${REFERENCE_DATA-${reference[0]%/*}}
 methods=(*_20[0-9][0-9])
 others=()
-for folder in */tests tests; do
+for folder in */tests apps/*/tests tests; do
+    [ -d "$folder" ] || continue # no apps
     folder=${folder%/tests}
     [[ " ${methods[*]} " == *" $folder "* ]] || others+=("$folder")
 done

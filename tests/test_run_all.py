@@ -84,6 +84,19 @@ def test_a_sound_folder_passes(tree: Path) -> None:
     assert answer.returncode == 0
 
 
+def test_each_folder_of_apps_is_one_to_check(tree: Path) -> None:
+    for name in ("one", "two"):
+        folder = tree / "apps" / name
+        (folder / "tests").mkdir(parents=True)
+        (folder / "program.py").write_text('"""Nothing to run."""\n')
+        (folder / "tests" / f"test_{name}.py").write_text(PASSES)
+    answer = run(tree, "apps/two")
+    assert answer.stdout.splitlines()[-1] == "4 passed, 0 failed"  # 2 steps, 2 tests
+    assert "apps/one" not in answer.stdout
+    answer = run(tree, "Nobody_1999")
+    assert "apps/one" in answer.stderr  # among those that there are
+
+
 def test_failures_are_counted_and_do_not_stop_the_rest(tree: Path) -> None:
     (tree / "Fake_2001" / "smoke.sh").write_text(FUSES)
     answer = run(tree, "Fake_2001", "benchmark")
