@@ -10,6 +10,7 @@ from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
 from utils.common.pairs import DefaultSet, FusionJob, find_jobs
+from utils.common.video_paths import is_video
 from utils.utils import InputError, run_main
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def main(args: argparse.Namespace) -> int:
     if args.segmenter and not args.segment:
         raise InputError("--segmenter needs --segment")
     jobs = find_jobs(args, [PAIRS], [], DEMO, RESULTS)
+    if args.segment and any(is_video(job.sources[0]) for job in jobs):
+        raise InputError("--segment draws classes of images; leave it out for videos")
 
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
     from utils.common.pipeline import fuse_files

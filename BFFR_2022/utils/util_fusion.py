@@ -14,7 +14,13 @@ from typing_extensions import Unpack
 from models.TransFuser6 import TransFuser6
 from utils import HERE
 from utils.common.tile import Tile, tiles
-from utils.common.tiled_fusion import FusionOptions, TiledFusion, TileFunction
+from utils.common.tiled_fusion import (
+    FusionOptions,
+    Steady,
+    TiledFusion,
+    TileFunction,
+    as_found,
+)
 from utils.common.values import Image, Pixels, as_pixels, from_unit, to_unit
 from utils.util_fast import Grams, fold_norms, fuse_tile, measure_grams, sum_grams, use_fast_form
 from utils.util_weights import load_model
@@ -75,7 +81,7 @@ class ImageFusion(TiledFusion):
             self.whole_pixels = (self.tile + 2 * self.receptive_radius) ** 2
         self.authors_quirks = authors_quirks
 
-    def fuse(self, sources: Sequence[Image]) -> Image:
+    def fuse(self, sources: Sequence[Image], *, steady: Steady = as_found) -> Image:
         """Fuse a visible and an infrared image, in this order; see `TiledFusion.fuse`."""
         if len(sources) != 2:
             raise InputError(f"{len(sources)} sources: BFFR fuses a visible and an infrared image")
@@ -84,10 +90,8 @@ class ImageFusion(TiledFusion):
         as_pixels(sources)  # refuses what cannot be fused
         first, second = sources
         fused = super().fuse([to_unit(first), second])  # before rounding
-        low, high = 0.0 if self.stretch == "max" else float(fused.min()), float(fused.max())
-        if low < high:
-            fused = (fused - low) / (high - low)
-        return from_unit(fused, first.dtype)
+        low, high = self._stretched(float(fused.min()), float(fused.max()), steady)
+        return from_unit((fused - low) / (high - low), first.dtype)
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:
         """Return the network's input planes, see `TiledFusion.planes`."""
@@ -129,7 +133,9 @@ class ImageFusion(TiledFusion):
         fits = height * width <= self.whole_pixels
         return fits or not self.tile or max(height, width) <= self.tile
 
-    def _bounds(self, sources: Sequence[Pixels], fuse_planes: TileFunction) -> tuple[float, float]:
+    def _bounds(
+        self, sources: Sequence[Pixels], fuse_tile: TileFunction, steady: Steady
+    ) -> tuple[float, float]:
         """Return 0 and 1: `fuse` stretches after colors are joined and clipped."""
         return 0.0, 1.0
 

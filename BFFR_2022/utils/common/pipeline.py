@@ -16,6 +16,8 @@ from utils.common.pairs import FusionJob
 from utils.common.sources import Notices, Reader, read_images
 from utils.common.tiled_fusion import TiledFusion
 from utils.common.values import Array
+from utils.common.video import fuse_video
+from utils.common.video_paths import is_video
 from utils.utils import InputError, warn
 
 READ_AHEAD = 2  # jobs
@@ -30,14 +32,18 @@ def fuse_files(
 ) -> int:
     """Fuse every job and return the exit status.
 
-    A job that fails is reported and the others go on; the status is then 1.
+    A job that fails is reported and the others go on; the status is then 1. Videos are
+    always a single job.
 
     Args:
         fusion: The method.
         jobs: From `find_jobs`.
         args: Parsed flags of `add_fusion_flags` and of the readers.
         readers: Read the sources of a job, by its kind; `read_images` reads other kinds.
-        also: What else to do with each job, its sources and its result.
+        also: What else to do with each job of images, its sources and its result.
+
+    Raises:
+        InputError: a video that cannot be fused, see `fuse_video`.
     """
     notices = Notices(args.verbose)
     for folder in {job.output.parent for job in jobs}:
@@ -46,6 +52,10 @@ def fuse_files(
         except OSError as error:
             raise InputError(f"cannot make {folder} (--output): {error.strerror}") from error
         clear_leftovers(folder)
+    if is_video(jobs[0].sources[0]):
+        fuse_video(fusion, jobs[0], args, readers.get(jobs[0].kind, read_images))
+        _print_trial(fusion)
+        return 0
     replaced = {job.output for job in jobs if args.overwrite or job.output.exists()}
     seconds: list[float] = []
     writing: list[tuple[FusionJob, Future[None]]] = []
@@ -69,8 +79,7 @@ def fuse_files(
         for job, future in writing:
             written += _finish_writing(job, future, args.verbose)
     notices.close()
-    if fusion.trial:
-        print(f"Precision: {fusion.precision} ({fusion.trial})")
+    _print_trial(fusion)
     _summarize(jobs, written, seconds, args.verbose)
     return 0 if len(written) == len(jobs) else 1
 
@@ -105,6 +114,12 @@ def _finish_writing(job: FusionJob, future: Future[None], verbose: bool) -> list
             tqdm.write(f"Output path: {job.output}")
         return [job.output]
     return []
+
+
+def _print_trial(fusion: TiledFusion) -> None:
+    """Print what `--precision auto` took, and why."""
+    if fusion.trial:
+        print(f"Precision: {fusion.precision} ({fusion.trial})")
 
 
 def _summarize(

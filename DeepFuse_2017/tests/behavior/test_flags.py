@@ -45,6 +45,8 @@ FUSION = {
     "device": ("cuda:1", "cuda:1"),
     "precision": ("bfloat16", "bfloat16"),
     "tile": ("0", 0),
+    "start": ("5", 5),
+    "frames": ("9", 9),
     **flags.FUSION,
 }
 FLAGS = [(configs.parse_args, name, *case) for name, case in TRAIN.items()]
@@ -126,6 +128,8 @@ WRONG_FUSION = {
     "--tile -1": "-1 is below 0",
     "--stretch some": "invalid choice: 'some'",
     "--no-gray": "unrecognized arguments",
+    "--start -1": "-1 is below 0",
+    "--frames 0": "0 is not at least 1",
     **flags.WRONG_FUSION,
 }
 WRONG = [(configs.parse_args, *case) for case in WRONG_TRAINING.items()]

@@ -27,6 +27,12 @@ TILE = {"cpu": 512, "cuda": 1024, "mps": 1024}  # pixels; on a CPU small maps ar
 TRIALS = 3  # of each precision, for `auto`; the first warms up
 
 TileFunction = Callable[[Tensor], Tensor]
+Steady = Callable[[float, float], tuple[float, float]]
+
+
+def as_found(low: float, high: float) -> tuple[float, float]:
+    """Return the bounds of a stretch as they were found in the image (a `Steady`)."""
+    return low, high
 
 
 class FusionOptions(TypedDict, total=False):
@@ -108,7 +114,7 @@ class TiledFusion(ABC):
         """Return the receptive radius of fusing `count` sources, in pixels."""
         return self.receptive_radius
 
-    def fuse(self, sources: Sequence[Image]) -> Image:
+    def fuse(self, sources: Sequence[Image], *, steady: Steady = as_found) -> Image:
         """Fuse two or more registered images.
 
         The visible image comes first, the infrared image second. Which infrared values mean 0 and
@@ -119,6 +125,8 @@ class TiledFusion(ABC):
                 or (3, H, W), with channels in the order R, G, B. Values are uint8 (0-255), uint16
                 (0-65,535), or floating point in [0, 1]; they may differ in type. Tensors stay on
                 their device if it is the method's.
+            steady: Takes the values that `stretch` would map to 0 and 1, and returns those that
+                it maps; for video, where these must not jump from frame to frame.
 
         Returns:
             An image as the first source is, in its type and clipped to its range, a tensor on its
@@ -135,22 +143,22 @@ class TiledFusion(ABC):
             self.process = os.getpid()
         if self.precision == "auto":
             self.precision = self._faster_precision(images)
-        fused = self._fuse(images, self.precision)
+        fused = self._fuse(images, self.precision, steady)
         return channels_first(fused) if isinstance(sources[0], Tensor) else fused
 
-    def _fuse(self, sources: Sequence[Pixels], precision: str) -> Pixels:
+    def _fuse(self, sources: Sequence[Pixels], precision: str, steady: Steady = as_found) -> Pixels:
         """Fuse images of (H, W) or (H, W, 3), arrays or tensors."""
         height, width = sources[0].shape[:2]
         if min(height, width) < self.min_side:
             sides = max(height, self.min_side), max(width, self.min_side)
             mirrored = [mirror(source, *sides) for source in sources]
-            return self._fuse(mirrored, precision)[:height, :width]
+            return self._fuse(mirrored, precision, steady)[:height, :width]
         in_color = self.color and (self.channels == 3 or any(s.ndim == 3 for s in sources))
         result = _empty((height, width, 3) if in_color else (height, width), sources[0])
         half = precision == "bfloat16"
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, half):
             fuse_tile = self.tile_function(sources)
-            low, high = self._bounds(sources, fuse_tile)
+            low, high = self._bounds(sources, fuse_tile, steady)
             for tile, images in self.source_tiles(sources):
                 fused = fuse_tile(self.planes(images)).float()
                 pixels = self._finish((fused - low) / (high - low), images, in_color)
@@ -178,12 +186,10 @@ class TiledFusion(ABC):
         image = torch.as_tensor(to_unit(pixels), device=self.device)
         return image[None, None] if image.ndim == 2 else image.movedim(2, 0)[None]
 
-    def _bounds(self, sources: Sequence[Pixels], fuse_tile: TileFunction) -> tuple[float, float]:
-        """Return the values of the fused image that become 0 and 1.
-
-        They are 0 and 1 themselves if nothing is stretched, or nothing can be: `minmax` of a
-        uniform image, or `max` of an image without a value above 0.
-        """
+    def _bounds(
+        self, sources: Sequence[Pixels], fuse_tile: TileFunction, steady: Steady
+    ) -> tuple[float, float]:
+        """Return the values of the fused image that become 0 and 1, see `_stretched`."""
         if self.stretch == "none":
             return 0.0, 1.0
         low, high = math.inf, -math.inf
@@ -191,7 +197,15 @@ class TiledFusion(ABC):
             rows, columns = tile.keep
             kept = fuse_tile(self.planes(images))[..., rows, columns]
             low, high = min(low, float(kept.min())), max(high, float(kept.max()))
-        low = 0.0 if self.stretch == "max" else low
+        return self._stretched(low, high, steady)
+
+    def _stretched(self, low: float, high: float, steady: Steady) -> tuple[float, float]:
+        """Return what becomes 0 and 1 in an image with these least and greatest values.
+
+        It is 0 and 1 themselves if nothing can be stretched: `minmax` of a uniform image, or `max`
+        of an image without a value above 0.
+        """
+        low, high = steady(0.0 if self.stretch == "max" else low, high)
         return (low, high) if low < high else (0.0, 1.0)
 
     def _finish(self, fused: Tensor, images: Sequence[Tensor], in_color: bool) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers import picture
-from utils.common.tiled_fusion import TiledFusion
+from utils.common.tiled_fusion import Steady, TiledFusion, as_found
 from utils.common.values import Image
 from utils.utils import InputError
 
@@ -24,10 +24,10 @@ class Average(TiledFusion):
         super().__init__(torch.nn.Identity(), channels=1, receptive_radius=0, device=device)
         self.calls = 0
 
-    def fuse(self, sources: Sequence[Image]) -> Image:
+    def fuse(self, sources: Sequence[Image], *, steady: Steady = as_found) -> Image:
         """Count, then fuse."""
         self.calls += 1
-        return super().fuse(sources)
+        return super().fuse(sources, steady=steady)
 
     def fuse_planes(self, planes: Tensor) -> Tensor:
         """Return (N, 1, H, W) averaged to (1, 1, H, W)."""

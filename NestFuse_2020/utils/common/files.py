@@ -4,8 +4,8 @@
 import errno
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -14,7 +14,7 @@ try:
 except ImportError:  # on Windows, where an open file cannot be deleted anyway
     fcntl = None  # type: ignore[assignment]
 
-LEFTOVER = re.compile(r"\..+\.\d+\.tmp")  # the names of `write_atomically`
+LEFTOVER = re.compile(r"\..+\.\d+\.tmp(\.\w+)?")  # the names of `new_file`
 NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 
 
@@ -33,20 +33,38 @@ def write_atomically(
         OSError: the disk is full or the folder cannot be written; the message names the file,
             and an earlier file of that name is untouched.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with new_file(path, replace) as file:
+            write(file)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        reason = getattr(error, "strerror", None) or f"disk full? {str(error).splitlines()[0]}"
+        number = getattr(error, "errno", None) or errno.EIO
+        raise OSError(number, f"cannot write, no file was changed: {reason}", str(path)) from error
+
+
+@contextmanager
+def new_file(path: Path, replace: bool = True, suffix: str = "") -> Iterator[IO[bytes]]:
+    """Give an open file beside `path`, which takes its place if all goes well, else is deleted.
+
+    Args:
+        path: The file to make.
+        replace: Whether a file that is there by then may be replaced.
+        suffix: Of the temporary name, for libraries that tell a format by the suffix and open the
+            file by its name themselves.
+
+    Raises:
+        FileExistsError: `path` exists and `replace` is false.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{suffix}")
     try:
         with _open_locked(temporary) as file:
-            write(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             if fcntl:  # while it is locked
                 _put(temporary, path, replace)
         if fcntl is None:  # Windows cannot rename an open file
             _put(temporary, path, replace)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        reason = getattr(error, "strerror", None) or f"disk full? {str(error).splitlines()[0]}"
-        number = getattr(error, "errno", None) or errno.EIO
-        raise OSError(number, f"cannot write, no file was changed: {reason}", str(path)) from error
     finally:
         with suppress(OSError):  # gone, or never made
             temporary.unlink()

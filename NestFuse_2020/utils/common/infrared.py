@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.color import luma_of_array
-from utils.common.image import read_image, resize_to
+from utils.common.image import resize_to
 from utils.common.pairs import FusionJob
-from utils.common.sources import Notices, check_images
+from utils.common.sources import FILES, Inputs, Notices, check_images
 from utils.common.values import Array
 from utils.utils import InputError
 
@@ -36,7 +36,7 @@ def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
     return luma_of_array(pixels)
 
 
-def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
+def scale_ir(path: Path, pixels: Array, spec: str, inputs: Inputs = FILES) -> Array:
     """Map infrared values to the range that `--ir_range` names.
 
     Args:
@@ -44,6 +44,8 @@ def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
         pixels: (H, W), 8 or 16 bits, or float32 in any unit.
         spec: `full` (the container's range, values stay as they are), `minmax`, `percentile` (1 to
             99) or `LO:HI` in the file's own values.
+        inputs: Where they were read; what `minmax` and `percentile` take from a frame of a video
+            is smoothed over time.
 
     Returns:
         `pixels` for `full`, else float32 in [0, 1], clipped.
@@ -59,9 +61,9 @@ def scale_ir(path: Path, pixels: Array, spec: str) -> Array:
     if spec == "full":
         return pixels
     if spec == "minmax":
-        low, high = float(pixels.min()), float(pixels.max())
+        low, high = inputs.steady(float(pixels.min()), float(pixels.max()))
     elif spec == "percentile":
-        low, high = (float(value) for value in np.percentile(pixels, (1, 99)))
+        low, high = inputs.steady(*(float(value) for value in np.percentile(pixels, (1, 99))))
     else:
         low, high = (float(value) for value in spec.split(":"))
     if not low < high:
@@ -83,13 +85,16 @@ def narrow_range(pixels: Array) -> float | None:
     return share if share < NARROW else None
 
 
-def read_pair(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
+def read_pair(
+    job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+) -> list[Array]:
     """Read the visible and the infrared image of a job, both of one size.
 
     Args:
         job: The job.
         args: Parsed flags of `add_pair_flags`.
         notices: Where doubts are said.
+        inputs: Where the images come from.
 
     Returns:
         The visible image, (H, W) or (H, W, 3) of 8 or 16 bits, and the infrared one, (H, W), as
@@ -99,21 +104,26 @@ def read_pair(job: FusionJob, args: argparse.Namespace, notices: Notices) -> lis
         InputError: unreadable, colored infrared, or of different sizes without `--resize`.
     """
     path = job.sources[1]
-    visible = read_image(job.sources[0])
-    infrared = as_gray(path, read_image(path, physical=True), args.ir_color)
-    share = narrow_range(infrared) if args.ir_range == "full" else None
-    if share is not None:
-        notices.add(
-            "with narrow infrared values",
-            f"{path}: 98% of the infrared values fill {share:.0%} of their range; "
-            "--ir_range percentile spreads them",
-        )
-    infrared = scale_ir(path, infrared, args.ir_range)
+    visible = inputs.read(job.sources[0])
+    infrared = as_gray(path, inputs.read(path, physical=True), args.ir_color)
+    if args.ir_range == "full":
+        inputs.once("narrow", lambda: _warn_if_narrow(path, infrared, notices))
+    infrared = scale_ir(path, infrared, args.ir_range, inputs)
     if args.resize == "ir":
         infrared = resize_to(infrared, *visible.shape[:2])
     elif args.resize == "vis":
         visible = resize_to(visible, *infrared.shape[:2])
     images = [visible, infrared]
     remedy = "; --resize ir or --resize vis scales one to the other"
-    check_images(job, images, notices, resizing=remedy)
+    check_images(job, images, notices, inputs, resizing=remedy)
     return images
+
+
+def _warn_if_narrow(path: Path, infrared: Array, notices: Notices) -> None:
+    share = narrow_range(infrared)
+    if share is not None:
+        notices.add(
+            "with narrow infrared values",
+            f"{path}: 98% of the infrared values fill {share:.0%} of their range; "
+            "--ir_range percentile spreads them",
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import strip_mark
+from utils.common.video_paths import check_flags, check_output, check_sources, is_video
 from utils.utils import InputError, warn
 
 Found = dict[str, tuple[Path, ...]]  # the files that belong together, by name of their result
@@ -83,13 +84,16 @@ def find_jobs(
     try:
         if given:
             kind, found = _find_given(args, kinds, given)
-            return plan_jobs(found, args.output or output, overwrite, kind)
-        jobs: list[FusionJob] = []
+            jobs = plan_jobs(found, args.output or output, overwrite, kind)
+            check_flags(args, jobs)
+            return jobs
+        jobs = []
         for each in [one for one in own if non_empty(one.folder)] or _announce(demo, own):
             found = each.kind.find(each.folder, "fused by default", args.allow_unmatched)
             jobs += plan_jobs(found, args.output or each.output, overwrite, each.kind.name)
     except UnmatchedError as error:
         raise InputError(f"{error}; --allow_unmatched skips these") from error
+    check_flags(args, jobs)
     check_outputs(jobs, overwrite)  # also across sets: two of them must not write the same file
     return jobs
 
@@ -142,7 +146,7 @@ def find_pairs(
     """Return the files that belong together, by name of their result.
 
     Args:
-        folders: Two or more folders, or as many single files, in the order of the result.
+        folders: Two or more folders, or as many images or videos, in the order of the result.
         flags: What named each of them, for messages.
         allow_unmatched: Skip images without a partner, with a warning, instead of raising.
         roles: `vis` or `ir` for each, whose marks in names do not count; None without marks.
@@ -153,6 +157,8 @@ def find_pairs(
             absent.
     """
     roles = roles or [None] * len(folders)
+    if any(is_video(folder) for folder in folders):
+        check_sources(folders, flags)
     if all(folder.is_file() for folder in folders):
         return {strip_mark(folders[0].stem, roles[0]): tuple(folders)}
     if files := [str(folder) for folder in folders if folder.is_file()]:
@@ -216,14 +222,18 @@ def plan_jobs(pairs: Found, output: Path, overwrite: bool, kind: str = "images")
 
     Args:
         pairs: From `find_pairs`.
-        output: A file if its suffix is an image's and there is one pair, else a folder.
+        output: A file if its suffix is an image's or a video's and there is one pair, else a
+            folder.
         overwrite: Existing results may be replaced.
         kind: Of the sources.
 
     Raises:
-        InputError: results exist and may not be replaced, or would replace a source.
+        InputError: results exist and may not be replaced, or would replace a source; a video from
+            images, or images from a video.
     """
-    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+    for sources in pairs.values():
+        check_output(output, sources)
+    if is_video(output) or (output.suffix.lower() in SUFFIXES and not output.is_dir()):
         if len(pairs) > 1:
             raise InputError(f"--output {output} is one file for {len(pairs)} pairs; give a folder")
         jobs = [FusionJob(sources, output, kind) for sources in pairs.values()]

@@ -4,6 +4,8 @@
 import argparse
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from utils.common.image import read_image
 from utils.common.pairs import FusionJob
 from utils.common.values import Array
 from utils.utils import InputError, warn
+
+Value = TypeVar("Value")
 
 
 class Notices:
@@ -38,17 +42,43 @@ class Notices:
                 warn(f"{count - 1} more {kind}; --verbose names them", "note")
 
 
-Reader = Callable[[FusionJob, argparse.Namespace, Notices], list[Array]]
+class Inputs:
+    """Where a `Reader` gets images from: files, each result on its own. Videos have another."""
+
+    def read(self, path: Path, physical: bool = False) -> Array:
+        """Return an image, see `read_image`."""
+        return read_image(path, physical)
+
+    def once(self, name: str, find: Callable[[], Value]) -> Value:
+        """Return what `find` finds; in a video, what it has found in the first frame."""
+        return find()
+
+    def steady(self, low: float, high: float) -> tuple[float, float]:
+        """Return a range of values as it is; in a video, smoothed over time."""
+        return low, high
 
 
-def read_images(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
+FILES = Inputs()
+
+
+class Reader(Protocol):
+    """Reads the sources of a job."""
+
+    def __call__(  # noqa: D102
+        self, job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+    ) -> list[Array]: ...
+
+
+def read_images(
+    job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+) -> list[Array]:
     """Read registered images of one size and of any kind (a `Reader`).
 
     Raises:
         InputError: unreadable, or of different sizes.
     """
-    images = [read_image(path) for path in job.sources]
-    check_images(job, images, notices)
+    images = [inputs.read(path) for path in job.sources]
+    check_images(job, images, notices, inputs)
     return images
 
 
@@ -56,6 +86,7 @@ def check_images(
     job: FusionJob,
     images: Sequence[Array],
     notices: Notices,
+    inputs: Inputs = FILES,
     resizing: str = "",
     aligning: str = "fusing does not align images",
 ) -> None:
@@ -65,6 +96,7 @@ def check_images(
         job: Where the images come from.
         images: Two or more.
         notices: Where to warn.
+        inputs: Where the images were read; of a video, only the first frame is warned of.
         resizing: What to do about different sizes, for the message.
         aligning: What to do about a shift, for the message.
 
@@ -77,6 +109,10 @@ def check_images(
             for path, image in zip(job.sources, images, strict=True)
         )
         raise InputError(f"sizes differ: {found}{resizing} (scaling does not align them)")
+    inputs.once("doubts", lambda: _warn_of(job, images, notices, aligning))
+
+
+def _warn_of(job: FusionJob, images: Sequence[Array], notices: Notices, aligning: str) -> None:
     if all(np.array_equal(image, images[0]) for image in images[1:]):
         notices.add("of equal sources", f"{', '.join(map(str, job.sources))} are identical")
     elif shift := misalignment(images[0], images[1]):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.common.flags import BooleanFlag, FlagParser, natural_int
+from utils.common.video_paths import add_video_flags
 
 if TYPE_CHECKING:
     from utils.common.tiled_fusion import FusionOptions
@@ -19,10 +20,10 @@ def add_fusion_flags(parser: FlagParser) -> None:
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="two or more registered images of any kind, or as many folders of them",
+        help="two or more registered images of any kind, as many folders of them, or videos",
     )
     files.add_argument(
-        "--output", type=Path, help="write to this image, or to this folder as <stem>.png"
+        "--output", type=Path, help="write to this image or video, or to this folder as <stem>.png"
     )
     files.add_argument("--overwrite", action="store_true", help="replace existing results")
     files.add_argument(
@@ -53,6 +54,7 @@ def add_fusion_flags(parser: FlagParser) -> None:
         help="clip the result, or stretch it to the full range as the authors' programs did: from "
         "its least to its greatest value, or from 0 to its greatest value",
     )
+    add_video_flags(parser)
     compute = parser.add_flag_group("computing")
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     compute.add_argument(

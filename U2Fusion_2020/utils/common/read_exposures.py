@@ -8,25 +8,27 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from utils.common.image import read_image
 from utils.common.pairs import FusionJob
-from utils.common.sources import Notices, check_images
+from utils.common.sources import FILES, Inputs, Notices, check_images
 from utils.common.values import Array, to_unit
 
 COARSEST_SIDE = 16  # pixels: AlignMTB is unreliable below this size
 
 
-def read_exposures(job: FusionJob, args: argparse.Namespace, notices: Notices) -> list[Array]:
+def read_exposures(
+    job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+) -> list[Array]:
     """Read exposures of one size, and align them if `--align` says so (a `Reader`).
 
     Raises:
         InputError: unreadable, or of different sizes.
     """
-    images = [read_image(path) for path in job.sources]
+    images = [inputs.read(path) for path in job.sources]
     alike = len({image.shape[:2] for image in images}) == 1
     equal = alike and all(np.array_equal(image, images[0]) for image in images[1:])
     if equal or not (alike and args.align):
-        check_images(job, images, notices, aligning="--align brings them together")
+        remedy = "--align brings them together" if inputs is FILES else "fusing aligns no videos"
+        check_images(job, images, notices, inputs, aligning=remedy)
         return images
     images, shifts = align_exposures(images)
     height, width = images[0].shape[:2]
