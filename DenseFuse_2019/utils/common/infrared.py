@@ -16,10 +16,11 @@ from utils.utils import InputError
 NARROW = 0.25  # share of the range
 
 
-def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
+def as_gray(path: Path, pixels: Array, ir_color: str, inputs: Inputs = FILES) -> Array:
     """Return an infrared image's single channel.
 
-    Equal channels are one channel; with `ir_color="luma"` a colored image gives its luma.
+    Equal channels are one channel; with `ir_color="luma"` a colored image gives its luma. So does
+    a frame of a video whose channels differ by the rounding of its chroma alone.
 
     Raises:
         InputError: colored, and `ir_color` is `error`.
@@ -28,7 +29,8 @@ def as_gray(path: Path, pixels: Array, ir_color: str) -> Array:
         return pixels
     if (pixels == pixels[..., :1]).all():
         return np.ascontiguousarray(pixels[..., 0])
-    if ir_color != "luma":
+    rounding = inputs.chroma_rounding * (257 if pixels.dtype == np.uint16 else 1)
+    if ir_color != "luma" and np.ptp(pixels, axis=2).max() > rounding:
         raise InputError(
             f"{path} is a colored infrared image (a false-color palette?); give the gray one, "
             "or take its luma with --ir_color luma"
@@ -105,7 +107,7 @@ def read_pair(
     """
     path = job.sources[1]
     visible = inputs.read(job.sources[0])
-    infrared = as_gray(path, inputs.read(path, physical=True), args.ir_color)
+    infrared = as_gray(path, inputs.read(path, physical=True), args.ir_color, inputs)
     if args.ir_range == "full":
         inputs.once("narrow", lambda: _warn_if_narrow(path, infrared, notices))
     infrared = scale_ir(path, infrared, args.ir_range, inputs)

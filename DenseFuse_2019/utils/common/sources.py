@@ -43,7 +43,13 @@ class Notices:
 
 
 class Inputs:
-    """Where a `Reader` gets images from: files, each result on its own. Videos have another."""
+    """Where a `Reader` gets images from: files, each result on its own. Videos have another.
+
+    Attributes:
+        chroma_rounding: By how much of 255 the channels of a gray image may differ.
+    """
+
+    chroma_rounding = 0
 
     def read(self, path: Path, physical: bool = False) -> Array:
         """Return an image, see `read_image`."""

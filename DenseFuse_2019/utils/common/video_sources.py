@@ -52,6 +52,8 @@ class Frames(Inputs):
         present: A frame of each video, by its path.
     """
 
+    chroma_rounding = 4  # a step of Cb and Cr is 1.8 of B and 1.4 of R, and OpenCV writes 127
+
     def __init__(self, rate: Fraction) -> None:
         self.present: Mapping[Path, Array] = {}
         self._found: dict[str, Any] = {}
