@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--fused",
-        type=_named_path,
+        type=named_path,
         required=True,
         nargs="+",
         action="extend",
@@ -126,7 +126,8 @@ def check_metrics(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         )
 
 
-def _named_path(text: str) -> tuple[str, Path]:
+def named_path(text: str) -> tuple[str, Path]:
+    """Parse NAME=PATH."""
     name, separator, path = text.partition("=")
     if not (name and separator and path):
         raise argparse.ArgumentTypeError(f"expected NAME=DIR, found {text!r}")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.clips import get_clip, get_lossless, moving, put_clip, put_lossless, rate_of
 from tests.helpers import picture
-from utils.common.video_read import open_video
+from utils.common.video_read import VideoError, open_video
 from utils.common.video_write import check_can_write, open_writer
 from utils.utils import InputError
 
@@ -117,16 +117,16 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     deep = put_lossless(tmp_path / "deep.mkv", moving(0, dtype=np.uint16))
     plain = put_lossless(tmp_path / "plain.mkv", moving(0))
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(InputError, match=r"deep\.mkv holds more than 8 bits .*: pip install av"):
+    with pytest.raises(VideoError, match=r"deep\.mkv holds more than 8 bits .*: pip install av"):
         next(open_video(deep).frames())
-    with pytest.raises(InputError, match=r"fused\.mkv is written without loss.*: pip install av"):
+    with pytest.raises(VideoError, match=r"fused\.mkv is written without loss.*: pip install av"):
         check_can_write(tmp_path / "fused.mkv")
     np.testing.assert_array_equal(list(open_video(plain).frames()), moving(0))
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such file: .*a\.mp4"):
+    with pytest.raises(VideoError, match=r"no such file: .*a\.mp4"):
         open_video(tmp_path / "a.mp4")
     (tmp_path / "a.mp4").write_bytes(b"no video at all" * 100)
-    with pytest.raises(InputError, match=r"a\.mp4 is not a video that can be decoded"):
+    with pytest.raises(VideoError, match=r"a\.mp4 is not a video that can be decoded"):
         open_video(tmp_path / "a.mp4")

@@ -12,16 +12,19 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from utils.common.values import Array
-from utils.utils import InputError
-
+Array = NDArray[Any]
 GRAY = (b"Y800", b"GREY", b"Y8  ")  # FFmpeg's names of pixel formats of 8 bits, as OpenCV has them
 COLOR = (
     *(b"I420", b"IYUV", b"YV12", b"NV12", b"NV21", b"YUY2", b"UYVY", b"Y42B", b"422P", b"444P"),
     *(b"Y41B", b"411P", b"440P", b"BGR\x00", b"RGB\x00", b"BGRA", b"RGBA", b"BGR\x18", b"RGB\x18"),
 )
 RATE_STEPS = 1001  # the largest denominator of frame rates: 29.97 is 30,000 / 1001
+
+
+class VideoError(ValueError):
+    """A file cannot be read as a video, or a package that this takes is missing."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Video:
             start: Leave out so many frames; they are decoded, as jumping is not exact.
 
         Raises:
-            InputError: PyAV is needed and missing, or cannot decode a frame.
+            VideoError: PyAV is needed and missing, or cannot decode a frame.
         """
         if self.pixel_format in (*GRAY, *COLOR):
             return self._frames_by_opencv(start)
@@ -82,23 +85,23 @@ class Video:
                 for frame in islice(container.decode(stream), start, None):
                     yield _pixels(frame, self.path)
         except av.FFmpegError as error:
-            raise InputError(f"{self.path} cannot be decoded: {error.strerror}") from error
+            raise VideoError(f"{self.path} cannot be decoded: {error.strerror}") from error
 
 
 def open_video(path: Path) -> Video:
     """Return a video, after a look at its head.
 
     Raises:
-        InputError: absent, no video, or without a frame rate.
+        VideoError: absent, no video, or without a frame rate.
     """
     if not path.is_file():
-        raise InputError(f"no such file: {path}")
+        raise VideoError(f"no such file: {path}")
     with _opened(path) as capture:
         rate = capture.get(cv2.CAP_PROP_FPS)
         stated = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         code = int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF
     if not 0 < rate < float("inf"):
-        raise InputError(f"{path} has no frame rate")
+        raise VideoError(f"{path} has no frame rate")
     return Video(
         path, Fraction(rate).limit_denominator(RATE_STEPS), stated, code.to_bytes(4, "little")
     )
@@ -109,12 +112,12 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Give a video that OpenCV has opened.
 
     Raises:
-        InputError: it cannot be opened.
+        VideoError: it cannot be opened.
     """
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
-            raise InputError(f"{path} is not a video that can be decoded")
+            raise VideoError(f"{path} is not a video that can be decoded")
         yield capture
     finally:
         capture.release()
@@ -124,24 +127,24 @@ def import_av(reason: str) -> Any:
     """Return PyAV.
 
     Raises:
-        InputError: it is missing; `reason` says what needs it.
+        VideoError: it is missing; `reason` says what needs it.
     """
     try:
         return importlib.import_module("av")
     except ImportError as error:
-        raise InputError(f"{reason}, which needs the package av: pip install av") from error
+        raise VideoError(f"{reason}, which needs the package av: pip install av") from error
 
 
 def _pixels(frame: Any, path: Path) -> Array:
     """Return a frame of PyAV as (H, W) or (H, W, 3), uint8 or uint16 of their full range.
 
     Raises:
-        InputError: the values are not whole numbers.
+        VideoError: the values are not whole numbers.
     """
     name, parts = frame.format.name, frame.format.components
     bits = max(part.bits for part in parts)
     if "f16" in name or "f32" in name:
-        raise InputError(f"{path} holds floating-point values ({name}); convert it to 16 bits")
+        raise VideoError(f"{path} holds floating-point values ({name}); convert it to 16 bits")
     if name.startswith(("gray", "gbrp", "rgb48", "bgr48")):
         pixels: Array = frame.to_ndarray()
         if name.startswith("bgr48"):

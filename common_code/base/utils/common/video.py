@@ -19,7 +19,7 @@ from utils.common.pairs import FusionJob
 from utils.common.sources import Notices, Reader
 from utils.common.tiled_fusion import TiledFusion
 from utils.common.values import Array
-from utils.common.video_read import open_video
+from utils.common.video_read import VideoError, open_video
 from utils.common.video_sources import Smoothed, common_rate, expected_frames, read_sources
 from utils.common.video_write import VideoWriter, check_can_write, open_writer
 from utils.utils import InputError
@@ -43,10 +43,13 @@ def fuse_video(
         InputError: videos that do not go together, a damaged one, a result that the container
             cannot hold, or a full disk.
     """
-    videos = [open_video(path) for path in job.sources]
-    rate = common_rate(videos)
-    total = expected_frames(videos, args.start, args.frames)
-    check_can_write(job.output)
+    try:
+        videos = [open_video(path) for path in job.sources]
+        rate = common_rate(videos)
+        total = expected_frames(videos, args.start, args.frames)
+        check_can_write(job.output)
+    except VideoError as error:
+        raise InputError(str(error)) from error
     notices = Notices(args.verbose)
     sources = read_sources(videos, reader, job, args, notices)
     steady = Smoothed(rate)

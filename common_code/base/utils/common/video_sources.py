@@ -11,7 +11,7 @@ from typing import Any
 from utils.common.pairs import FusionJob
 from utils.common.sources import Inputs, Notices, Reader, Value
 from utils.common.values import Array
-from utils.common.video_read import Video
+from utils.common.video_read import Video, VideoError
 from utils.utils import InputError, warn
 
 SAME_RATE = 0.01  # frames per second: 29.97 and 30 differ by more, 29.97 and 30,000 / 1001 by less
@@ -153,7 +153,7 @@ def read_sources(
             if any(frame is None for frame in frames):
                 break
             sources = reader(job, args, notices, inputs)
-        except InputError as error:
+        except (InputError, VideoError) as error:
             raise InputError(f"frame {number}: {error}") from error
         yield sources
         number += 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from utils.common.values import Array
 from utils.common.video_paths import LOSSLESS
-from utils.common.video_read import import_av, open_video
+from utils.common.video_read import VideoError, import_av, open_video
 from utils.utils import InputError
 
 CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".avi": "MJPG"}  # of OpenCV
@@ -135,7 +135,7 @@ class OpenCVWriter(VideoWriter):
         self.file.release()
         try:
             found = open_video(self.path).count()
-        except InputError:
+        except VideoError:
             found = 0
         if found != self.count:
             raise OSError(f"only {found} of {self.count} frames could be written (disk full?)")
@@ -152,7 +152,8 @@ def check_can_write(path: Path, first: Array | None = None) -> None:
         first: A frame of it, if there is one yet.
 
     Raises:
-        InputError: see above.
+        InputError: the container cannot hold such frames.
+        VideoError: PyAV is missing.
     """
     if path.suffix.lower() == LOSSLESS:
         import_av(f"{path} is written without loss")
@@ -188,5 +189,5 @@ def open_writer(path: Path, rate: Fraction, first: Array) -> VideoWriter:
 def _has_h264(suffix: str) -> bool:
     try:
         return suffix in H264 and "libx264" in import_av("H.264").codecs_available
-    except InputError:
+    except VideoError:
         return False
