@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import run_fusion
+from tests.clips import get_clip, moving, put_clip
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair, run_script
 from tests.method import near_identity
@@ -292,3 +293,15 @@ def test_a_real_command_loads_neither_training_code_nor_mmsegmentation(
     packages = {"mmengine", "mmcv", "mmseg", "mmseg_bffr", "configs", "tensorboard"}
     training = {"run_train", "utils.util_train", "utils.util_dataset", "utils.util_mmengine"}
     assert not loaded & (packages | training)
+
+
+def test_a_video_is_fused_and_not_segmented(fuse: Call, tmp_path: Path) -> None:
+    vis = put_clip(tmp_path / "vis.mp4", moving(0, 3, channels=3))
+    flags = ("--vis", vis, "--ir", put_clip(tmp_path / "ir.mp4", moving(1, 3)))
+    output = tmp_path / "fused.mp4"
+    done = fuse(*flags, "--segment", "--output", output)
+    assert done.status == 1
+    assert "--segment draws classes of images" in done.err
+    assert not output.exists()
+    assert fuse(*flags, "--stretch", "minmax", "--output", output).status == 0
+    assert len(get_clip(output)) == 3

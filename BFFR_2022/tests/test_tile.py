@@ -82,6 +82,22 @@ def test_stretched_tiles_share_their_bounds(channels: int) -> None:
     assert np.abs(tiled - whole).max() <= 10 * BOUND  # stretching enlarges
 
 
+@pytest.mark.parametrize(("stretch", "low"), [("minmax", None), ("max", 0)])
+def test_bounds_of_a_stretch_can_be_others(stretch: str, low: float | None) -> None:
+    images = unlike(24, 40)
+    plain = fusion_of(0).fuse(images)
+    received = []
+
+    def steady(*found: float) -> tuple[float, float]:
+        received.append(found)
+        return 0.1, 0.6
+
+    fused = fusion_of(0, stretch=stretch).fuse(images, steady=steady)
+    least = plain.min() if low is None else low
+    assert received == [pytest.approx((least, plain.max()))]
+    np.testing.assert_allclose(fused, ((plain - 0.1) / 0.5).clip(0, 1), atol=1e-5)
+
+
 def test_attention_to_each_tile_alone_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     images = unlike(24, 250)
     whole = fusion_of(0).fuse(images)

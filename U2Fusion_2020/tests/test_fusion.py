@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.clips import get_clip, put_clip
 from tests.conftest import Call
 from tests.helpers import FOLDER, get, picture, put, put_pair, run_script
 from tests.method import near_identity
@@ -137,6 +138,19 @@ def test_exposures_are_folded_darkest_first(tmp_path: Path, fuse: Call) -> None:
         assert np.abs(levels(tmp_path / "f.png") - 255 * folded([dark, bright])).max() <= 0.6
     assert fuse("--images", bright, dark, "--output", tmp_path / "i.png").status == 0
     assert np.abs(levels(tmp_path / "i.png") - 255 * folded([bright, dark])).max() <= 0.6
+
+
+def test_exposures_of_a_video_keep_their_order(tmp_path: Path, fuse: Call) -> None:
+    """In its last frame the first video is the brighter one."""
+    scene, other = picture(0, 48, 64, channels=1) // 3, picture(1, 48, 64, channels=1) // 3
+    first = put_clip(tmp_path / "first.avi", [scene, scene, scene + 160])
+    second = put_clip(tmp_path / "second.avi", [other + 80] * 3)
+    flags = ("--under", first, "--over", second, "--gray", "--output")
+    assert fuse(*flags, tmp_path / "fused.avi").status == 0
+    last = [put(tmp_path / f"{n}.png", get_clip(v)[2]) for n, v in enumerate((first, second))]
+    fused = get_clip(tmp_path / "fused.avi")[2].mean(axis=2)
+    assert np.abs(fused - 255 * folded(last)).mean() < 2
+    assert np.abs(fused - 255 * folded(last[::-1])).mean() > 3
 
 
 def test_luma_decides_which_exposure_is_darkest(tmp_path: Path, fuse: Call) -> None:

@@ -20,8 +20,10 @@ class Average(TiledFusion):
 
     min_side = 16
 
-    def __init__(self, device: str = "cpu") -> None:
-        super().__init__(torch.nn.Identity(), channels=1, receptive_radius=0, device=device)
+    def __init__(self, device: str = "cpu", stretch: str = "none") -> None:
+        super().__init__(
+            torch.nn.Identity(), channels=1, receptive_radius=0, device=device, stretch=stretch
+        )
         self.calls = 0
 
     def fuse(self, sources: Sequence[Image], *, steady: Steady = as_found) -> Image:
@@ -119,3 +121,19 @@ def test_a_small_image_passes_an_override_once() -> None:
     small = picture(0, 5, 9)
     assert fusion.fuse([small, small]).shape == (5, 9, 3)
     assert fusion.calls == 1
+
+
+@pytest.mark.parametrize(("stretch", "found"), [("minmax", (0.2, 0.6)), ("max", (0.0, 0.6))])
+def test_bounds_of_a_stretch_can_be_others(stretch: str, found: tuple[float, float]) -> None:
+    image = np.linspace(0.2, 0.6, 400, dtype=np.float32).reshape(20, 20)
+    given = []
+
+    def steady(low: float, high: float) -> tuple[float, float]:
+        given.append((low, high))
+        return 0.1, 0.5
+
+    fused = Average(stretch=stretch).fuse([image, image], steady=steady)
+    assert given == [pytest.approx(found)]
+    np.testing.assert_allclose(fused, ((image - 0.1) / 0.4).clip(0, 1), atol=1e-6)
+    Average().fuse([image, image], steady=steady)
+    assert len(given) == 1  # nothing is stretched
