@@ -61,7 +61,7 @@ def put_lossless(
 def get_clip(path: Path) -> list[np.ndarray]:
     """Return the frames as OpenCV decodes them, (H, W, 3) R, G, B of 8 bits."""
     file = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    frames = []
+    frames: list[np.ndarray] = []
     while True:
         there, pixels = file.read()
         if not there:

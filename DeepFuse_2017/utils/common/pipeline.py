@@ -52,8 +52,9 @@ def fuse_files(
         except OSError as error:
             raise InputError(f"cannot make {folder} (--output): {error.strerror}") from error
         clear_leftovers(folder)
-    if is_video(jobs[0].sources[0]):
-        fuse_video(fusion, jobs[0], args, readers.get(jobs[0].kind, read_images))
+    if videos := [job for job in jobs if is_video(job.sources[0])]:
+        for job in videos:
+            fuse_video(fusion, job, args, readers.get(job.kind, read_images))
         _print_trial(fusion)
         return 0
     replaced = {job.output for job in jobs if args.overwrite or job.output.exists()}

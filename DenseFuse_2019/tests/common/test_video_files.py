@@ -2,6 +2,8 @@
 """Videos are read and written frame by frame, without loss where the format has none."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,11 +21,10 @@ DEPTHS = [(channels, dtype) for channels in (1, 3) for dtype in (np.uint8, np.ui
 
 def write(path: Path, frames: list[np.ndarray], rate: Fraction = Fraction(25)) -> str:
     """Write frames and return the codec."""
-    writer = open_writer(path, rate, frames[0])
-    for frame in frames:
-        writer.write(frame)
-    writer.finish()
-    writer.close()
+    with closing(open_writer(path, rate, frames[0])) as writer:
+        for frame in frames:
+            writer.write(frame)
+        writer.finish()
     assert writer.count == len(frames)
     return writer.codec
 
@@ -111,6 +112,26 @@ def test_frames_of_another_size_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="all frames of a video must be alike"):
         writer.write(picture(0, 48, 62))
     writer.close()
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Let no file become larger than 10,000 bytes, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
+def test_a_full_disk_is_an_error(tmp_path: Path, name: str) -> None:
+    if name == "a.mkv":
+        pytest.importorskip("av", reason="pip install av")
+    noise = np.random.default_rng(0).integers(0, 256, (30, 48, 64, 3), np.uint8)
+    with pytest.raises(OSError, match=r"File too large|of 30 frames could be written"):
+        write(tmp_path / name, list(noise))
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
