@@ -68,7 +68,7 @@ def fuse_video(
             writer = _write(frames, job.output, Path(file.name), rate)
     except FileExistsError as error:
         raise InputError(f"{error}; --overwrite replaces it") from error
-    except (InputError, OSError) as error:
+    except (InputError, VideoError, OSError) as error:
         raise InputError(f"{job.output} was not written: {error}") from error
     notices.close()
     speed = writer.count / (time.perf_counter() - begun)
