@@ -72,7 +72,8 @@ def measure(frames: Iterator[NDArray[np.float64]]) -> Changes:
     Raises:
         ValueError: If there is one frame, or frames differ in size.
     """
-    brightness, pixels = [], []
+    brightness: list[float] = []
+    pixels: list[float] = []
     before = next(frames, None)
     for frame in frames:
         if before is None or frame.shape != before.shape:
