@@ -30,6 +30,12 @@ def build_parser() -> FlagParser:
     )
     add_pair_flags(parser)
     add_fusion_flags(parser)
+    add_method_flags(parser)
+    return parser
+
+
+def add_method_flags(parser: FlagParser) -> None:
+    """Add the flags that DenseFuse alone has."""
     method = parser.add_flag_group("DenseFuse")
     method.add_argument(
         "--strategy",
@@ -43,7 +49,6 @@ def build_parser() -> FlagParser:
         default="luma",
         help="fuse luma and keep the chroma, or fuse R, G and B with the RGB network",
     )
-    return parser
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -25,6 +25,16 @@ TRAIN_FLAGS = {"ssim": ("ms_ssim", "ms_ssim")}  # each with its words and their 
 FUSION_FLAGS = {"strategy": ("l1", "l1")}
 OTHER_FUSION = ("--strategy", "max")  # changes the result
 WRONG_FUSION = "--strategy sum"
+EXPORTS = {  # flags of run_export.py, and what `ImageFusion` is given for them
+    "": {},
+    "--strategy l1": {"strategy": "l1"},
+    "--strategy max": {"strategy": "max"},
+    "--rgb_mode channels --strategy l1": {"rgb_mode": "channels", "strategy": "l1"},
+}
+EXPORTED = {  # some of the metadata of the first one
+    "sources": "vis ir", "channels": "1", "luma": "0.299 0.587 0.114", "order": "given",
+    "tiles": "independent", "receptive_radius": "8", "stride": "1", "min_side": "2",
+}  # fmt: skip
 
 
 def put_training_set(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:

@@ -1,0 +1,36 @@
+"""Export to ONNX: `python run_export.py --output densefuse.onnx`."""
+
+import argparse
+from collections.abc import Sequence
+
+from run_fusion import add_method_flags
+from utils.common.export_flags import add_export_flags, output_files
+from utils.common.flags import FlagParser
+from utils.common.infrared_pairs import PAIR
+from utils.utils import run_main
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the settings."""
+    parser = FlagParser(description="Export DenseFuse, with its fusion strategy, to ONNX.")
+    add_export_flags(parser)
+    add_method_flags(parser)
+    return parser.parse_args(argv)
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the file that `args` names."""
+    [output] = output_files(args)
+
+    # PyTorch takes seconds to load: --help and wrong paths are answered before.
+    from utils.common.export import describe, pair_graph, write_graphs
+    from utils.util_fusion import ImageFusion
+
+    settings = {"strategy": args.strategy, "rgb_mode": args.rgb_mode}
+    fusion = ImageFusion(args.weights, device="cpu", **settings)
+    metadata = describe(fusion, fusion.weights, PAIR, settings)
+    write_graphs({output: pair_graph(fusion, PAIR)}, metadata, args.overwrite)
+
+
+if __name__ == "__main__":
+    run_main(main, parse_args())
