@@ -34,6 +34,14 @@ OTHER_RUN = {  # flags that make it another run, by what is said of them
     "--fresh_patches False (now True)": ("--fresh_patches",),
     "--mse_weight 20.0 (now 0.0)": ("--mse_weight", 0),
 }
+EXPORTS: dict[str, dict[str, str]] = {  # flags of run_export.py, and of `ImageFusion`
+    "": {},
+    "--sources exposures": {},
+}
+EXPORTED = {  # some of the metadata of the first one
+    "sources": "vis ir", "channels": "1", "luma": "0.299 0.587 0.114", "order": "given",
+    "tiles": "independent", "receptive_radius": "10", "stride": "1", "min_side": "2",
+}  # fmt: skip
 
 
 def put_training_set(folder: Path, count: int, size: tuple[int, int] = (33, 47)) -> Path:
