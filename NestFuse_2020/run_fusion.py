@@ -29,6 +29,12 @@ def build_parser() -> FlagParser:
     )
     add_pair_flags(parser)
     add_fusion_flags(parser)
+    add_method_flags(parser)
+    return parser
+
+
+def add_method_flags(parser: FlagParser) -> None:
+    """Add the flags that NestFuse alone has."""
     method = parser.add_flag_group("NestFuse")
     method.add_argument(
         "--spatial",
@@ -54,7 +60,6 @@ def build_parser() -> FlagParser:
         default="luma",
         help="fuse luma and keep the chroma, or fuse R, G and B with an RGB network",
     )
-    return parser
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -32,6 +32,16 @@ FUSION_FLAGS = {
 }
 OTHER_FUSION = ("--attention", "spatial")  # changes the result
 WRONG_FUSION = "--channel sum"
+EXPORTS = {  # flags of run_export.py, and what `ImageFusion` is given for them
+    "": {},
+    "--channel max --spatial sum": {"channel": "max", "spatial": "sum"},
+    "--attention spatial": {"attention": "spatial"},
+    "--attention channel": {"attention": "channel"},
+}
+EXPORTED = {  # some of the metadata of the first one
+    "sources": "vis ir", "channels": "1", "luma": "0.299 0.587 0.114", "order": "given",
+    "tiles": "whole", "receptive_radius": "32", "stride": "8", "min_side": "16",
+}  # fmt: skip
 
 
 def put_training_set(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> Path:
