@@ -30,18 +30,14 @@ def build_parser() -> FlagParser:
     )
     add_pair_flags(parser)
     add_fusion_flags(parser)
-    method = parser.add_flag_group("BFFR")
-    method.add_argument(
-        "--authors_quirks",
-        action="store_true",
-        help="treat B, G, R as R, G, B, and segment values in [0, 1], for the official bffr.pth",
-    )
-    method.add_argument(
+    add_method_flags(parser)
+    segmenting = parser.add_flag_group("segmenting")
+    segmenting.add_argument(
         "--segment",
         action="store_true",
         help="also segment the results, and draw the classes into segmentation/ beside them",
     )
-    method.add_argument(
+    segmenting.add_argument(
         "--segmenter",
         type=Path,
         metavar="WEIGHTS",
@@ -53,6 +49,16 @@ def build_parser() -> FlagParser:
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the settings."""
     return build_parser().parse_args(argv)
+
+
+def add_method_flags(parser: FlagParser) -> None:
+    """Add the flags of the fuser."""
+    method = parser.add_flag_group("BFFR")
+    method.add_argument(
+        "--authors_quirks",
+        action="store_true",
+        help="treat B, G, R as R, G, B, and segment values in [0, 1], for the official bffr.pth",
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -18,6 +18,14 @@ FOLDER_NAME = "BFFR_2022"
 BRIEF = (  # shortens a training on the demo
     "--stage", 1, "--stage1_iters", 1, "--warmup_iters", 1, "--crop_size", 64, 64,
 )  # fmt: skip
+EXPORTS: dict[str, dict[str, bool]] = {  # flags of run_export.py, and of `ImageFusion`
+    "": {},
+    "--authors_quirks": {"authors_quirks": True},
+}
+EXPORTED = {  # some of the metadata of the first one
+    "sources": "vis ir", "channels": "1", "luma": "0.299 0.587 0.114", "order": "given",
+    "tiles": "whole", "receptive_radius": "80", "stride": "8", "min_side": "16",
+}  # fmt: skip
 
 
 def build(channels: int = 1) -> TransFuser6:

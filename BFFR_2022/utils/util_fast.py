@@ -98,6 +98,8 @@ def gram_of(tokens: Tensor, exact: bool) -> Tensor:
     if not exact or tokens.device.type == "mps":
         tokens = tokens.float()
         return tokens.mT @ tokens
+    if torch.compiler.is_compiling():  # an exported graph has no loop over an unknown number
+        return tokens.double().mT @ tokens.double()
     parts = (part.double() for part in tokens.split(TOKENS_AT_ONCE, dim=1))
     return torch.stack([part.mT @ part for part in parts]).sum(dim=0)
 
