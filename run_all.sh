@@ -12,7 +12,8 @@ usage: bash run_all.sh                       check everything
        bash run_all.sh --help
 
 It works in the active virtual environment, else in .venv, which the first call makes, and needs
-Python 3.10 or later. Packages are installed when requirements.txt has changed since the last call.
+Python 3.10 or later. Packages are installed when their list has changed since the last call:
+requirements.txt for the demo, requirements-dev.txt for the checks.
 
 The steps of each folder are style, types and tests. A method, which is a folder <name>_<year>, is
 tested in a copy that stands alone. There its smoke.sh trains for a moment, resumes, and fuses the
@@ -30,9 +31,8 @@ die() {
 
 # ---------------------------------------------------------------- environment
 
-set_up() {
-    local venv=${VIRTUAL_ENV:-$REPOSITORY/.venv}
-    local stamp=$venv/installed-requirements.txt
+set_up() { # LIST: of packages
+    local venv=${VIRTUAL_ENV:-$REPOSITORY/.venv} list
     export PYTHON=$venv/bin/python
     export MYPY_CACHE_DIR=${MYPY_CACHE_DIR-$venv/mypy_cache} # one, so that torch is read once
     scratch=$(mktemp -d) || die "cannot make a temporary folder"
@@ -44,11 +44,13 @@ set_up() {
         python3 -m venv "$venv" || { rm -rf -- "$venv" && die "python3 cannot make $venv"; }
     fi
     need_310 "$PYTHON"
-    cmp -s requirements.txt "$stamp" && return
-    echo "Installing requirements.txt into $venv; this takes minutes the first time ..."
-    "$PYTHON" -m pip install -r requirements.txt >"$log" 2>&1 ||
-        { tail -n 20 "$log" && die "pip cannot install requirements.txt"; }
-    cp requirements.txt "$stamp"
+    for list in requirements.txt "$1"; do
+        cmp -s "$list" "$venv/installed-$list" && continue
+        echo "Installing $list into $venv; this takes minutes the first time ..."
+        "$PYTHON" -m pip install -r "$list" >"$log" 2>&1 ||
+            { tail -n 20 "$log" && die "pip cannot install $list"; }
+        cp "$list" "$venv/installed-$list"
+    done
 }
 
 need_310() {
@@ -165,7 +167,7 @@ case ${1-} in
     -h | --help) usage && exit ;;
     demo)
         [ $# -eq 1 ] || die "demo takes no arguments, see --help"
-        set_up
+        set_up requirements.txt
         draw_demo
         ;;
     --update)
@@ -180,7 +182,7 @@ for folder; do
     [[ " ${methods[*]} ${others[*]-} " == *" $folder "* ]] ||
         die "no folder '$folder' to check; there are: ${methods[*]} ${others[*]-}"
 done
-set_up
+set_up requirements-dev.txt
 for folder; do
     case $folder in
         *_20[0-9][0-9]) check_method "$folder" ;;

@@ -43,7 +43,8 @@ def repository(tmp_path: Path) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    shutil.copy(root / "requirements.txt", tmp_path / "environment/installed-requirements.txt")
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        shutil.copy(root / name, tmp_path / "environment" / f"installed-{name}")
     return root
 
 

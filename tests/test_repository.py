@@ -31,17 +31,24 @@ in_checkout = pytest.mark.skipif(not TRACKED, reason="not in a git checkout")
 
 def lower_bounds(file: Path) -> dict[str, Version]:
     lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
-    split = (re.split("[>=]=", line) for line in lines if line)
+    split = (re.split("[>=]=", line) for line in lines if line and not line.startswith("-r"))
     return {name: Version(bound) for name, bound in split}
 
 
-@pytest.mark.parametrize(
-    "file", sorted(ROOT.glob("*/requirements.txt")), ids=lambda f: f.parent.name
-)
+LISTS = [file for place in (".", "*", "apps/*") for file in ROOT.glob(f"{place}/requirements*.txt")]
+
+
+@pytest.mark.parametrize("file", sorted(LISTS), ids=lambda f: str(f.relative_to(ROOT)))
 def test_what_suits_the_whole_suits_each_folder(file: Path) -> None:
-    whole = lower_bounds(ROOT / "requirements.txt")
+    whole = lower_bounds(ROOT / "requirements.txt") | lower_bounds(ROOT / "requirements-dev.txt")
     wanting = {n: b for n, b in lower_bounds(file).items() if n not in whole or b > whole[n]}
     assert wanting == {}
+
+
+def test_fusing_needs_no_extra() -> None:
+    extras = {"av", "gradio", "onnx", "onnxruntime", "onnxscript", "ray"}
+    for file in (ROOT / "requirements.txt", *ROOT.glob("*_20*/requirements.txt")):
+        assert not extras & set(lower_bounds(file))
 
 
 @in_checkout

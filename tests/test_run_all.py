@@ -41,14 +41,16 @@ def tree(tmp_path: Path) -> Path:
         picture = root / "common_data" / "demo" / "ir_vis" / kind / "scene.png"
         picture.parent.mkdir(parents=True)
         cv2.imwrite(str(picture), np.full((30, 40, 3), 90, np.uint8))
-    for name in ("run_all.sh", "pyproject.toml", "requirements.txt", *TOOLS):
+    lists = ("requirements.txt", "requirements-dev.txt")
+    for name in ("run_all.sh", "pyproject.toml", *lists, *TOOLS):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     python = root / "environment" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
-    shutil.copy(ROOT / "requirements.txt", root / "environment" / "installed-requirements.txt")
+    for name in lists:
+        shutil.copy(ROOT / name, root / "environment" / f"installed-{name}")
     return root
 
 
