@@ -16,6 +16,7 @@ import pytest
 import run_export
 from tests.helpers import FOLDER, picture
 from tests.method import EXPORTED, EXPORTS, NAME
+from utils.common.export import describe
 from utils.util_fusion import ImageFusion
 from utils.utils import InputError
 
@@ -92,6 +93,13 @@ def test_it_is_valid_and_says_what_it_is(export: Export, flags: str) -> None:
     assert exported.settings.items() <= json.loads(exported.about["settings"]).items()
     assert str(FOLDER).encode() not in exported.path.read_bytes()
     assert list(exported.path.parent.iterdir()) == [exported.path]
+
+
+def test_weights_may_lie_in_a_folder_of_the_hub() -> None:
+    file = ImageFusion(device="cpu").weights
+    fusion = ImageFusion(file.parent, device="cpu")
+    found = describe(fusion, fusion.weights, ("a", "b"), {})["weights_sha256"]
+    assert found == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @needs_packages

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from utils import HERE
+from utils.common.checkpoint import weights_file
 from utils.common.color import LUMA
 from utils.common.files import write_atomically
 from utils.common.tiled_fusion import TiledFusion
@@ -81,7 +82,7 @@ def describe(
 
     Args:
         fusion: The method.
-        weights: The file of its weights.
+        weights: The file of its weights, or the folder that holds it.
         names: Of its sources, in order.
         settings: The method's own flags, by name.
         tiles: `independent` of each other, or `whole` if only whole images can be fused, or, if
@@ -92,7 +93,7 @@ def describe(
     """
     return {
         "method": HERE.name.rpartition("_")[0],
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "weights_sha256": hashlib.sha256(weights_file(weights).read_bytes()).hexdigest(),
         "settings": json.dumps(dict(settings), sort_keys=True),
         "sources": " ".join(names),
         "order": order,
@@ -144,9 +145,8 @@ def _export(graph: Graph, metadata: Mapping[str, str]) -> "ModelProto":
     no_sides: dict[int, Any] = {}
     fixed = [(no_sides,) * len(graph.statistics)] if graph.statistics else []
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "# The axis name", UserWarning
-        )  # it is that of all images
+        # both sources have axes of these names, as they have the same sides
+        warnings.filterwarnings("ignore", "# The axis name", UserWarning)
         program = torch.onnx.export(
             graph.network.eval(),
             (*images, *graph.statistics.values()),

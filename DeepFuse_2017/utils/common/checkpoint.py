@@ -73,8 +73,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         InputError: absent, unreadable, or a pickle with more than tensors and plain types.
     """
-    if path.is_dir():
-        path = path / HUB_WEIGHTS
+    path = weights_file(path)
     if not path.is_file():
         raise InputError(f"no such file: {path}")
     try:
@@ -92,6 +91,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in state):
         raise InputError(f"{path} is not a state_dict: not all of its entries have names")
     return dict(state)
+
+
+def weights_file(path: Path) -> Path:
+    """Return a file as it is, and the weights in a folder that is laid out for the hub."""
+    return path / HUB_WEIGHTS if path.is_dir() else path
 
 
 def _read(path: Path) -> Any:
