@@ -32,13 +32,32 @@ def ssim(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
     Raises:
         ValueError: If a side is shorter than the window.
     """
-    window = fused.new_tensor(gaussian_weights(WINDOW, SIGMA)).reshape(1, 1, 1, -1)
+    return ssim_of_each(sources, fused, gaussian_weights(WINDOW, SIGMA), 255, K).mean(dim=0)
+
+
+def ssim_of_each(
+    sources: Sequence[Tensor],
+    fused: Tensor,
+    weights: Sequence[float],
+    data_range: float,
+    k: tuple[float, float],
+) -> Tensor:
+    """Return SSIM(source, fused) of each source and image, (S, B), by pytorch-msssim.
+
+    Args:
+        sources: S batches, each (B, 1, H, W).
+        fused: Batch of the same shape.
+        weights: Weights of the window along one side, of sum 1.
+        data_range: What `k` is multiplied by.
+        k: The constants K1 and K2.
+    """
+    window = fused.new_tensor(weights).reshape(1, 1, 1, -1)
     with torch.backends.cudnn.flags(allow_tf32=False):
         values = [
-            library_ssim(luma, fused, data_range=255, size_average=False, win=window, K=K)
+            library_ssim(luma, fused, data_range=data_range, size_average=False, win=window, K=k)
             for luma in sources
         ]
-    return torch.stack(values).mean(dim=0)
+    return torch.stack(values)
 
 
 @metric_of_sources("MS-SSIM", smallest=SMALLEST)
