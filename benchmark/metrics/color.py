@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,3 +28,14 @@ def matlab_gray(channels: NDArray[Any]) -> NDArray[np.float64]:
     if len(values) == 3:
         values = np.tensordot(MATLAB_GRAY, values, axes=1)[None]
     return np.clip(np.floor(values[0] + 0.5), 0, 255)
+
+
+def opencv_gray(channels: NDArray[Any]) -> NDArray[np.float64]:
+    """Return OpenCV's luma of floats, rounded, halves to even, (1 or 3, H, W) to (H, W).
+
+    OpenCV computes in float32, which decides where halves are rounded to.
+    """
+    if len(channels) == 3:
+        rgb = np.ascontiguousarray(np.moveaxis(channels, 0, 2), dtype=np.float32)
+        channels = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[None]
+    return np.rint(channels[0]).astype(np.float64)

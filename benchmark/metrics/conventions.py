@@ -1,4 +1,4 @@
-"""All columns, and the three conventions under which papers print tables.
+"""All columns, and the four conventions under which papers print tables.
 
 To add a metric, write its function and add a line to COLUMNS and one to the functions of the
 conventions that have it.
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.metrics import tang, vifb
+from benchmark.metrics import cddfuse, tang, vifb
 from benchmark.metrics.arrays import Image, Score
 from benchmark.metrics.color import luma
 from benchmark.metrics.edges import nabf, qabf
@@ -160,5 +160,11 @@ CONVENTIONS = {
         tang.bytes_of,
         tang.FUNCTIONS,
         tang.DEFAULT,
+    ),
+    "cddfuse": Convention(
+        "CDDFuse's evaluator, on rounded luma, MI in nats, sums of VIF and SSIM",
+        cddfuse.gray,
+        cddfuse.FUNCTIONS,
+        tuple(cddfuse.FUNCTIONS),
     ),
 }

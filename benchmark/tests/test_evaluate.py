@@ -45,7 +45,7 @@ def test_scores_and_means(folder: Path) -> None:
     assert list((folder / "out").iterdir()) == [folder / "out/scores.csv"]
 
 
-@pytest.mark.parametrize("convention", ["vifb", "tang"])
+@pytest.mark.parametrize("convention", ["vifb", "tang", "cddfuse"])
 def test_a_convention_has_its_own_tables(folder: Path, convention: str) -> None:
     done = run(folder, *PAIRS, "--convention", convention)
     assert done.returncode == 0, done.stderr

@@ -179,4 +179,5 @@ def test_constant_images_of_a_benchmark(
 ) -> None:
     a, b, fused = (np.full((44, 44), value) for value in values)
     value = score(name, metric, a, b, fused)
-    assert math.isfinite(value) or math.isnan(value) or (metric == "psnr" and len(set(values)) == 1)
+    infinite = len(set(values)) == 1 or (name == "cddfuse" and values[2] == 0)  # whose peak is F's
+    assert math.isfinite(value) or math.isnan(value) or (metric == "psnr" and infinite)
