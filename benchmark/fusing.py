@@ -1,6 +1,7 @@
 """Run one method on a set, as a process of its own, and keep a record of the run."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from benchmark.image_files import SUFFIXES
 from benchmark.image_sets import ImageSet
 from benchmark.methods import Method
 
@@ -21,16 +24,18 @@ class RunRecord:
     """What is known of the run that made a method's results.
 
     Attributes:
-        seconds: Mean time per pair or scene, as the method printed it.
+        seconds: Mean time per pair or scene, as the method printed it unless `note` says more.
         peak_mib: Largest resident memory of the process, MiB.
         device: Device that was asked for, as in `--device`.
         reused: True if the results are those of an earlier run.
+        note: What else a report says of time and memory.
     """
 
     seconds: float | None
     peak_mib: float | None
     device: str
     reused: bool = False
+    note: str = ""
 
 
 class ResultFolder:
@@ -42,8 +47,12 @@ class ResultFolder:
         self.record = output / "logs" / f"{name}.json"
 
     def results(self, images: ImageSet) -> dict[str, Path]:
-        """Return the path of the result of each scene."""
-        return {scene: self.fused / f"{scene}.png" for scene in images.scenes}
+        """Return the path of the result of each scene: PNG unless another format is there."""
+        return {scene: self._result(scene) for scene in images.scenes}
+
+    def _result(self, scene: str) -> Path:
+        paths = [self.fused / f"{scene}{suffix}" for suffix in SUFFIXES]
+        return next((path for path in paths if path.exists()), paths[0])
 
     def existing(self, images: ImageSet) -> list[Path]:
         """Return the results that exist."""
@@ -96,10 +105,10 @@ def fuse(
     elif "--overwrite" in more:
         command.append("--overwrite")
     results.record.unlink(missing_ok=True)  # a record exists for complete results only
-    status, peak = run_measured(command, method.folder, results.log)
+    run = run_measured(command, method.folder, results.log)
     log = results.log.read_text("utf-8", errors="replace")
-    if status:
-        raise MethodError(f"ended with status {status}: {last_words(log)}")
+    if run.status:
+        raise MethodError(f"ended with status {run.status}: {last_words(log)}")
     missing = [scene for scene, path in results.results(images).items() if not path.exists()]
     if missing:
         raise MethodError(
@@ -107,18 +116,26 @@ def fuse(
         )
     found = MEAN_TIME.search(log)
     record = RunRecord(
-        float(found[1]) if found else None, peak, "cpu" if method.baseline else device
+        float(found[1]) if found else None, run.peak_mib, "cpu" if method.baseline else device
     )
     results.record.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
     return record
 
 
-def run_measured(command: Sequence[str], folder: Path, log: Path) -> tuple[int, float | None]:
-    """Run a command with its output in a file; return its exit status and peak memory in MiB."""
+class Measured(NamedTuple):
+    """The end of a process: exit status, peak memory in MiB if counted, and wall time."""
+
+    status: int
+    peak_mib: float | None
+    seconds: float
+
+
+def run_measured(command: Sequence[str], folder: Path, log: Path) -> Measured:
+    """Run a command in a folder, with its output in a file, and measure it."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
-        peak = Path(scratch) / "peak"
-        launcher = [sys.executable, str(HERE / "run_with_peak_memory.py"), str(peak)]
+        found = Path(scratch) / "found.json"
+        launcher = [sys.executable, str(HERE / "run_with_peak_memory.py"), str(found)]
         status = subprocess.run(
             [*launcher, *command],
             cwd=folder,
@@ -127,7 +144,8 @@ def run_measured(command: Sequence[str], folder: Path, log: Path) -> tuple[int, 
             stderr=subprocess.STDOUT,
             check=False,
         ).returncode
-        return status, float(peak.read_text("utf-8")) if peak.is_file() else None
+        measured = json.loads(found.read_text("utf-8")) if found.is_file() else {}
+    return Measured(status, measured.get("peak_mib"), measured.get("seconds", math.nan))
 
 
 def last_words(log: str) -> str:

@@ -4,21 +4,19 @@ import argparse
 import io
 import shlex
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from benchmark import ROOT
+from benchmark.entries import GIVEN, add_entry_flags, check_names, find_commands, find_given
 from benchmark.environment import (
     command_line,
     describe_machine,
     resolve_device,
     revision,
     versions,
-    without_folders,
 )
 from benchmark.evaluate import (
     Job,
@@ -28,10 +26,13 @@ from benchmark.evaluate import (
     natural,
     score_all,
 )
-from benchmark.fusing import MethodError, ResultFolder, RunRecord, fuse
-from benchmark.image_sets import ImageSet, check_sources, find_set, stage
+from benchmark.external import Command
+from benchmark.fuse_all import RunSummary, fuse_all
+from benchmark.fusing import ResultFolder
+from benchmark.image_sets import ImageSet, check_sources, find_set
 from benchmark.methods import Method, find_methods
 from benchmark.output_paths import check_writable
+from benchmark.published import describe_quoted, read_published
 from benchmark.report import Report, write_html, write_markdown
 from benchmark.score_table import Row, format_means, write_csv
 
@@ -63,12 +64,25 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     files.add_argument(
         "--reuse", action="store_true", help="keep complete results of an earlier run"
     )
+    _add_fusing_flags(parser, methods)
+    add_entry_flags(parser)
+    add_scoring_flags(parser)
+    parser.add_argument(
+        "--viewer_scenes",
+        type=_from_zero,
+        default=VIEWER_SCENES,
+        help=f"show the pictures of at most this many scenes in {PAGE}",
+    )
+    return parser
+
+
+def _add_fusing_flags(parser: argparse.ArgumentParser, methods: Mapping[str, Method]) -> None:
     fusing = parser.add_argument_group("fusing")
     fusing.add_argument(
         "--methods",
         choices=methods,
-        nargs="+",
-        help="run these (default: all that can fuse the set)",
+        nargs="*",
+        help="run these, or without a name none (default: all that can fuse the set)",
     )
     fusing.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     fusing.add_argument(
@@ -81,14 +95,6 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     fusing.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="interpreter of the methods"
     )
-    add_scoring_flags(parser)
-    parser.add_argument(
-        "--viewer_scenes",
-        type=_from_zero,
-        default=VIEWER_SCENES,
-        help=f"show the pictures of at most this many scenes in {PAGE}",
-    )
-    return parser
 
 
 def _from_zero(text: str) -> int:
@@ -104,20 +110,6 @@ def parse_args(argv: Sequence[str] | None, methods: Mapping[str, Method]) -> arg
     check_metrics(parser, args)
     args.command = command_line("benchmark.run", sys.argv[1:] if argv is None else argv)
     return args
-
-
-@dataclass
-class RunSummary:
-    """For each method: the record of its run, or why it failed."""
-
-    records: dict[str, RunRecord] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-
-    def fail(self, name: str, reason: str) -> None:
-        """Note and print a failure."""
-        self.records.pop(name, None)
-        self.failures[name] = without_folders(reason)
-        print(f"error: {name}: {reason}", file=sys.stderr)
 
 
 def choose_methods(
@@ -157,34 +149,6 @@ def check_output(
                 f"{existing[0]} exists ({len(existing)} of {len(images.scenes)} results); "
                 "--overwrite replaces them, --reuse keeps them if one complete run has made them"
             )
-
-
-def fuse_all(
-    args: argparse.Namespace,
-    chosen: Mapping[str, Method],
-    folders: Mapping[str, ResultFolder],
-    images: ImageSet,
-) -> RunSummary:
-    """Run each method, or keep its earlier results. A failure does not stop the others."""
-    summary = RunSummary()
-    more = [*args.method_flags, *(["--overwrite"] if args.overwrite else [])]
-    unit = images.unit if len(images.scenes) == 1 else f"{images.unit}s"
-    with tempfile.TemporaryDirectory() as scratch:
-        sources = stage(images, Path(scratch))
-        for name, method in chosen.items():
-            earlier = folders[name].earlier(images) if args.reuse else None
-            if earlier:
-                summary.records[name] = earlier
-                print(f"{name}: {len(images.scenes)} {unit} of an earlier run")
-                continue
-            print(f"{name}: fusing {len(images.scenes)} {unit} ...", flush=True)
-            try:
-                summary.records[name] = fuse(
-                    method, folders[name], images, sources, args.device, more, args.python
-                )
-            except (MethodError, OSError) as error:
-                summary.fail(name, f"{error} (see {folders[name].log})")
-    return summary
 
 
 def jobs_for(images: ImageSet, fused: Mapping[str, dict[str, Path]]) -> list[Job]:
@@ -231,15 +195,20 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
         args.output = args.output or ROOT / "benchmark" / "results" / images.name
         check_writable(args.output, "folder")
         args.device = resolve_device(args.device)
-        chosen = choose_methods(args.methods, images, methods)
+        check_names(args, methods)
+        own = choose_methods(args.methods, images, methods)
+        chosen: dict[str, Method | Command] = {**own, **find_commands(args, images)}
+        given = find_given(args, images)
         folders = {name: ResultFolder(args.output, name) for name in chosen}
         check_output(args, folders, images)
         metrics = choose_metrics(args, jobs_for(images, {}))
+        quoted = read_published(args.published, metrics)
         check_sources(images)
         summary = fuse_all(args, chosen, folders, images)
-        fused = {name: folders[name].results(images) for name in summary.records}
+        fused = {name: folders[name].results(images) for name in summary.records} | given
         if not fused:
-            raise ValueError("every method failed; nothing to report")
+            raise ValueError("every method failed, or none was given; nothing to report")
+        summary.records |= dict.fromkeys(given, GIVEN)
         rows = score(args, jobs_for(images, fused), metrics, summary)
         if not rows:
             raise ValueError("no method could be scored; nothing to report")
@@ -249,11 +218,12 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
             metrics=metrics,
             rows=rows,
             records=summary.records,
-            baselines={name for name, method in chosen.items() if method.baseline},
+            baselines={name for name, method in own.items() if method.baseline},
             failures=summary.failures,
-            about=describe(args),
+            about=describe(args) | describe_quoted(quoted),
             fused={name: fused[name] for name in summary.records},
             viewer_scenes=args.viewer_scenes,
+            quoted={name: row.cells for name, row in quoted.items()},
         )
         write_csv(args.output / SCORES, metrics, rows)
         write_markdown(report, args.output / MARKDOWN)

@@ -18,14 +18,14 @@ from benchmark.image_files import read_channels
 from benchmark.image_sets import ImageSet
 from benchmark.metrics import COLUMNS, CONVENTIONS
 from benchmark.report import plots
-from benchmark.report.summary import arrow, by_method, summarize
+from benchmark.report.summary import Cell, arrow, by_method, summarize
 from benchmark.score_table import Row
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 JPEG_QUALITY = 90
 NOTES = {
     "seconds": "Mean wall time as the method prints it: over all results but the first, without "
-    "reading and writing.",
+    "reading and writing. A note says where a method does not print it.",
     "peak_mib": "Largest resident memory of the process, with Python, its packages and the "
     "weights, without the memory of a GPU.",
 }
@@ -46,6 +46,7 @@ class Report:
         about: How the report was made: heading and text of each line.
         fused: Path of the result, by method and scene.
         viewer_scenes: How many scenes the HTML page shows.
+        quoted: Published rows below those of the methods, one cell per metric.
     """
 
     images: ImageSet
@@ -58,6 +59,7 @@ class Report:
     about: dict[str, str]
     fused: dict[str, dict[str, Path]] = field(default_factory=dict)
     viewer_scenes: int = 0
+    quoted: dict[str, list[Cell]] = field(default_factory=dict)
 
 
 def write_markdown(report: Report, path: Path) -> None:
@@ -101,7 +103,7 @@ def _context(report: Report) -> dict[str, Any]:
     convention = CONVENTIONS[report.convention]
     return {
         "report": report,
-        "scores": summarize(report.metrics, by_method(report.rows)),
+        "scores": summarize(report.metrics, by_method(report.rows)) | report.quoted,
         "columns": {metric: COLUMNS[metric] for metric in report.metrics},
         "description": convention.description,
         "count": len(report.images.scenes),
