@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 WHOLE_PIXELS = 1024 * 1024  # larger images are fused in tiles, if the file can be used so
-TILE = 512  # pixels
+READ_SIDE = 576  # pixels: of a tile with its margin, which decides how much memory is taken
 JOIN: dict[str, Callable[[Array, Array], Array]] = {"sum": np.add, "maximum": np.maximum}
 
 
@@ -92,7 +92,8 @@ class OnnxFusion:
         """Return the side of the tiles, 0 for the whole image."""
         height, width = sources[0].shape[:2]
         if tile is None:
-            tile = 0 if self.tiles == "whole" or height * width <= WHOLE_PIXELS else TILE
+            small = self.tiles == "whole" or height * width <= WHOLE_PIXELS
+            tile = 0 if small else max(READ_SIDE - 2 * self.receptive_radius, self.stride)
         return max(round_up(tile, self.stride), self.min_side) if tile else 0
 
     def _fuse_tiles(self, sources: Sequence[Array], side: int) -> Array:
