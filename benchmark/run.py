@@ -33,18 +33,15 @@ from benchmark.image_sets import ImageSet, check_sources, find_set
 from benchmark.methods import Method, find_methods
 from benchmark.output_paths import check_writable
 from benchmark.published import describe_quoted, read_published
-from benchmark.report import Report, write_html, write_markdown
-from benchmark.score_table import Row, format_means, write_csv
-
-SCORES, MARKDOWN, PAGE = "scores.csv", "report.md", "report.html"
-VIEWER_SCENES = 24
+from benchmark.report import FILES, Report, add_report_flags, write_all
+from benchmark.score_table import Row, format_means
 
 
 def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Fuse a set with every method and baseline, score the results and write "
-        f"{SCORES}, {MARKDOWN} and {PAGE}.",
+        f"{', '.join(FILES[:-1])} and {FILES[-1]}.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     files = parser.add_argument_group("files")
@@ -67,12 +64,7 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
     _add_fusing_flags(parser, methods)
     add_entry_flags(parser)
     add_scoring_flags(parser)
-    parser.add_argument(
-        "--viewer_scenes",
-        type=_from_zero,
-        default=VIEWER_SCENES,
-        help=f"show the pictures of at most this many scenes in {PAGE}",
-    )
+    add_report_flags(parser)
     return parser
 
 
@@ -95,12 +87,6 @@ def _add_fusing_flags(parser: argparse.ArgumentParser, methods: Mapping[str, Met
     fusing.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="interpreter of the methods"
     )
-
-
-def _from_zero(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
-    return int(text)
 
 
 def parse_args(argv: Sequence[str] | None, methods: Mapping[str, Method]) -> argparse.Namespace:
@@ -139,7 +125,7 @@ def check_output(
     """
     if args.overwrite:
         return
-    reports = [args.output / name for name in (SCORES, MARKDOWN, PAGE)]
+    reports = [args.output / name for name in FILES]
     if taken := [path for path in reports if path.exists()]:
         raise ValueError(f"{taken[0]} exists; --overwrite replaces it")
     for folder in folders.values():
@@ -223,11 +209,10 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
             about=describe(args) | describe_quoted(quoted),
             fused={name: fused[name] for name in summary.records},
             viewer_scenes=args.viewer_scenes,
+            deviations=args.deviations,
             quoted={name: row.cells for name, row in quoted.items()},
         )
-        write_csv(args.output / SCORES, metrics, rows)
-        write_markdown(report, args.output / MARKDOWN)
-        write_html(report, args.output / PAGE)
+        write_all(report, args.output)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -241,7 +226,7 @@ def print_summary(args: argparse.Namespace, metrics: Sequence[str], rows: Sequen
         sys.stdout.reconfigure(encoding="utf-8")  # for the arrows, whatever the locale is
     print(f"convention {args.convention}, mean ± standard deviation")
     print(format_means(metrics, rows))
-    for name in (SCORES, MARKDOWN, PAGE):
+    for name in FILES:
         path = args.output / name
         print(f"{path} ({path.stat().st_size / 2**20:.1f} MiB)")
 

@@ -21,19 +21,25 @@ class Row(NamedTuple):
 
 
 def write_csv(path: Path, metrics: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write the scores under a temporary name, then move them into place.
+    """Write the scores. Values have nine digits. See `as_text` for the names."""
+    lines = ([row.method, row.image, *map(nine_digits, row.values)] for row in rows)
+    write_lines(path, ["method", "image", *metrics], lines)
 
-    Values have nine digits. See `as_text` for the names.
-    """
+
+def write_lines(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Write a table under a temporary name, then move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["method", "image", *metrics])
-        for row in rows:
-            scores = [f"{value:.9g}" for value in row.values]
-            writer.writerow([as_text(row.method), as_text(row.image), *scores])
+        writer.writerow(header)
+        writer.writerows(map(as_text, line) for line in lines)
     temporary.replace(path)
+
+
+def nine_digits(value: float) -> str:
+    """Return a value as the tables have it."""
+    return f"{value:.9g}"
 
 
 def as_text(cell: str) -> str:

@@ -18,7 +18,7 @@ from benchmark.image_files import read_channels
 from benchmark.image_sets import ImageSet
 from benchmark.metrics import COLUMNS, CONVENTIONS
 from benchmark.report import plots
-from benchmark.report.summary import Cell, arrow, by_method, summarize
+from benchmark.report.summary import Cell, arrow, by_method, explain_marks, summarize
 from benchmark.score_table import Row
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -46,6 +46,7 @@ class Report:
         about: How the report was made: heading and text of each line.
         fused: Path of the result, by method and scene.
         viewer_scenes: How many scenes the HTML page shows.
+        deviations: Whether the tables for papers (LaTeX and CSV) have standard deviations.
         quoted: Published rows below those of the methods, one cell per metric.
     """
 
@@ -59,24 +60,25 @@ class Report:
     about: dict[str, str]
     fused: dict[str, dict[str, Path]] = field(default_factory=dict)
     viewer_scenes: int = 0
+    deviations: bool = False
     quoted: dict[str, list[Cell]] = field(default_factory=dict)
 
 
 def write_markdown(report: Report, path: Path) -> None:
     """Write the tables as Markdown."""
-    _write(path, _environment(escape=False).get_template("report.md").render(_context(report)))
+    write_text(path, _environment(escape=False).get_template("report.md").render(context(report)))
 
 
 def write_html(report: Report, path: Path) -> None:
     """Write the page with its pictures, style and script inside."""
-    context = _context(report)
+    values = context(report)
     scores, names = by_method(report.rows), list(report.images.scenes)
     drawings = {
         metric: plots.draw({name: table[:, index] for name, table in scores.items()}, names)
         for index, metric in enumerate(report.metrics)
     }
-    context |= {"plots": drawings, "layout": plots, "pictures": list(pictures(report))}
-    _write(path, _environment(escape=True).get_template("report.html").render(context))
+    values |= {"plots": drawings, "layout": plots, "pictures": list(pictures(report))}
+    write_text(path, _environment(escape=True).get_template("report.html").render(values))
 
 
 def pictures(report: Report) -> Iterator[dict[str, Any]]:
@@ -99,14 +101,18 @@ def data_address(path: Path) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(code.tobytes()).decode('ascii')}"
 
 
-def _context(report: Report) -> dict[str, Any]:
+def context(report: Report) -> dict[str, Any]:
+    """Return what the templates of all reports show."""
     convention = CONVENTIONS[report.convention]
+    scores = summarize(report.metrics, by_method(report.rows))
+    count, unit = len(report.images.scenes), report.images.unit
     return {
         "report": report,
-        "scores": summarize(report.metrics, by_method(report.rows)) | report.quoted,
+        "scores": scores | report.quoted,
+        "marks": explain_marks(report.metrics, scores, count, unit),
         "columns": {metric: COLUMNS[metric] for metric in report.metrics},
         "description": convention.description,
-        "count": len(report.images.scenes),
+        "count": count,
         "notes": NOTES,
         "quality": JPEG_QUALITY,
     }
@@ -141,7 +147,8 @@ def markdown_cell(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", " ".join(text.split()))
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then move into place."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8", newline="\n")
     temporary.replace(path)

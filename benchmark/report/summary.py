@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics import COLUMNS
+from benchmark.report.significance import LEVEL, best_against_second, legend
 from benchmark.score_table import Row
 
 DIGITS = 4  # that the largest mean of a metric has
@@ -22,12 +23,19 @@ class Cell(NamedTuple):
         text: The mean as printed.
         deviation: Standard deviation of a sample, as printed; empty if there is one image.
         place: 1 for the best, 2 for the second best, else 0.
+        p: Of the best against the second best; nan for the others and without a test.
     """
 
     mean: float
     text: str
     deviation: str
     place: int
+    p: float = math.nan
+
+    @property
+    def significant(self) -> bool:
+        """Whether this is the best and p is below the level."""
+        return self.p < LEVEL
 
 
 Scores = dict[str, NDArray[np.float64]]  # by method, (images, metrics)
@@ -54,13 +62,38 @@ def summarize(metrics: Sequence[str], scores: Scores) -> dict[str, list[Cell]]:
         means = {method: float(column.mean()) for method, column in values.items()}
         places = rank(list(means.values()), COLUMNS[metric].higher_is_better)
         decimals = decimals_for(list(means.values()))
+        p = best_against_second(values, COLUMNS[metric].higher_is_better)
         columns.append(
             [
-                Cell(mean, f"{mean:.{decimals}f}", deviation(values[method], decimals), place)
+                Cell(
+                    mean,
+                    f"{mean:.{decimals}f}",
+                    deviation(values[method], decimals),
+                    place,
+                    p if place == 1 else math.nan,
+                )
                 for (method, mean), place in zip(means.items(), places, strict=True)
             ]
         )
     return dict(zip(scores, map(list, zip(*columns, strict=True)), strict=True))
+
+
+def explain_marks(
+    metrics: Sequence[str], cells: dict[str, list[Cell]], images: int, unit: str
+) -> str:
+    """Return the sentence on significance below a table; empty if there is one method.
+
+    Args:
+        metrics: Names of the metrics.
+        cells: The cells of each method, one per metric.
+        images: Number of images.
+        unit: What an image is called, in the singular.
+    """
+    if len(cells) < 2:
+        return ""
+    columns = zip(metrics, zip(*cells.values(), strict=True), strict=True)
+    untested = [COLUMNS[m].label for m, column in columns if all(math.isnan(c.p) for c in column)]
+    return legend(images, unit, untested)
 
 
 def rank(means: Sequence[float], higher_is_better: bool) -> list[int]:

@@ -7,7 +7,7 @@ from benchmark.methods import Method
 from benchmark.tests.stand_ins import stand_in
 
 CHOSEN = ["en", "ce", "ssim"]
-REPORTS = ("scores.csv", "report.md", "report.html")
+REPORTS = ("scores.csv", "report.csv", "report.md", "report.tex", "report.html")
 
 
 def call(data: Path | str, out: Path, methods: dict[str, Method], *more: str) -> int:

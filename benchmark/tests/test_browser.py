@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from selenium import webdriver
 
 from benchmark.report import write_html
-from benchmark.tests.pages import ODD, SCORES, made_up
+from benchmark.tests.pages import ALL_METRICS, ODD, SCORES, made_up, with_many_images
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -27,6 +28,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
+WIDTHS = "const e = document.documentElement; return [e.scrollWidth, e.clientWidth]"
 Driver = Any  # selenium's webdriver.Chrome
 
 
@@ -220,11 +222,31 @@ def test_only_the_tables_scroll_sideways(page: Driver, width: int) -> None:
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
     )
-    whole, seen = page.execute_script(
-        "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
+    whole, seen = page.execute_script(WIDTHS)
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert whole == seen <= width
+
+
+def test_stars_leave_the_digits_aligned_and_scroll_with_the_table(
+    chromium: Driver, tmp_path: Path
+) -> None:
+    report = with_many_images(tmp_path)
+    wide = len(ALL_METRICS)
+    rows = [row._replace(values=[row.values[0]] * wide) for row in report.rows]
+    write_html(replace(report, rows=rows, metrics=ALL_METRICS), tmp_path / "report.html")
+    chromium.get((tmp_path / "report.html").as_uri())
+    stars = chromium.find_elements("css selector", "#scores-table sup")
+    assert len(stars) > wide / 2
+    ends = [
+        cell.rect["x"] + cell.rect["width"]
+        for cell in chromium.find_elements("css selector", "#scores-table td:nth-child(2) > span")
+    ]
+    assert max(ends) - min(ends) < 0.5
+    whole, seen = chromium.execute_script(WIDTHS)
+    assert whole == seen
+    table = find(chromium, ".scroll")
+    assert stars[-1].rect["x"] > table.rect["x"] + table.rect["width"]  # to be scrolled to
+    assert chromium.get_log("browser") == []
 
 
 def test_nothing_is_loaded_but_the_page(page: Driver) -> None:
