@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 WHOLE_PIXELS = 1024 * 1024  # larger images are fused in tiles, if the file can be used so
-READ_SIDE = 576  # pixels: of a tile with its margin, which decides how much memory is taken
+READ_SIDE = 512  # pixels: of a tile with its margin, which decides how much memory is taken
 JOIN: dict[str, Callable[[Array, Array], Array]] = {"sum": np.add, "maximum": np.maximum}
 
 
