@@ -3,6 +3,7 @@
 BFFR trains with mmengine, because its segmenter is mmsegmentation's.
 """
 
+import atexit
 import io
 import os
 import warnings
@@ -125,7 +126,7 @@ def share_path(path: Path | None, launcher: str) -> Path:
 
 
 def connect(launcher: str) -> None:
-    """Connect the processes that a launcher started.
+    """Connect the processes that a launcher started, until they exit.
 
     Raises:
         InputError: the machine has no GPU and the launcher is not torchrun.
@@ -140,6 +141,8 @@ def connect(launcher: str) -> None:
         torch.distributed.init_process_group("gloo")  # mmengine's init_dist needs GPUs
     else:
         raise InputError(f"--launcher {launcher} needs GPUs; torchrun and pytorch do without")
+    # A process group that is left open can abort the exit.
+    atexit.register(torch.distributed.destroy_process_group)
 
 
 def build_runner(config: "Config", launcher: str = "none") -> "Runner":
