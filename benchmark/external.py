@@ -1,13 +1,11 @@
 """Fuse a set with a command that the user gives, measured as our own methods are."""
 
 import argparse
-import json
 import re
 import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +14,7 @@ from benchmark.fusing import (
     Measured,
     MethodError,
     ResultFolder,
+    RunOptions,
     RunRecord,
     last_words,
     run_measured,
@@ -125,7 +124,11 @@ def _braces(names: Sequence[str]) -> str:
 
 
 def fuse_external(
-    command: Command, results: ResultFolder, images: ImageSet, flags: Sequence[str], device: str
+    command: Command,
+    results: ResultFolder,
+    images: ImageSet,
+    flags: Sequence[str],
+    options: RunOptions,
 ) -> RunRecord:
     """Run a command for each scene of a set, or once for the whole set.
 
@@ -134,10 +137,10 @@ def fuse_external(
         results: Where results, log and record go.
         images: The set.
         flags: Flags and folders of the set's images, as `stage` lays them out.
-        device: The value of `{device}`.
+        options: The value of `{device}`, and when a run is stopped.
 
     Raises:
-        MethodError: It ended with an error or left a result out.
+        MethodError: It ended with an error, ran too long or left a result out.
     """
     results.record.unlink(missing_ok=True)
     results.log.parent.mkdir(parents=True, exist_ok=True)
@@ -146,8 +149,11 @@ def fuse_external(
         output.mkdir()
         runs, printed = [], []
         for scene, values in _turns(command, images, flags, output).items():
-            filled = command.fill({**values, ANYWHERE: device})
-            run = run_measured(filled, Path.cwd(), one_log)
+            filled = command.fill({**values, ANYWHERE: options.device})
+            try:
+                run = run_measured(filled, Path.cwd(), one_log, options.time_limit)
+            except MethodError as error:
+                raise MethodError(f"{scene}: {error}" if scene else str(error)) from error
             log.write(one_log.read_bytes())
             log.flush()
             text = one_log.read_text("utf-8", errors="replace")
@@ -157,9 +163,9 @@ def fuse_external(
             runs.append(run)
             printed += [float(found[1]) for found in [MEAN_TIME.search(text)] if found]
         _collect(output, results, images)
-    known = device if ANYWHERE in command.placeholders else "-"
+    known = options.device if ANYWHERE in command.placeholders else "-"
     record = _record(runs, printed, known, 1 if len(runs) > 1 else len(images.scenes))
-    results.record.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
+    results.keep(record)
     return record
 
 

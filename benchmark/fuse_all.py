@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.environment import without_folders
 from benchmark.external import Command, fuse_external
-from benchmark.fusing import MethodError, ResultFolder, RunRecord, fuse
+from benchmark.fusing import MethodError, ResultFolder, RunOptions, RunRecord, fuse
 from benchmark.image_sets import ImageSet, stage
 from benchmark.methods import Method
 
@@ -28,6 +28,19 @@ class RunSummary:
         print(f"error: {name}: {reason}", file=sys.stderr)
 
 
+def result_folders(
+    args: argparse.Namespace, chosen: Mapping[str, Method | Command]
+) -> dict[str, ResultFolder]:
+    """Return where the results of each method go, with what it is asked to do."""
+    asked: dict[str, list[str]] = {
+        name: list(method.arguments)
+        if isinstance(method, Command)
+        else [*method.command, *([] if method.baseline else args.method_flags)]
+        for name, method in chosen.items()
+    }
+    return {name: ResultFolder(args.output, name, asked[name]) for name in chosen}
+
+
 def fuse_all(
     args: argparse.Namespace,
     chosen: Mapping[str, Method | Command],
@@ -36,7 +49,9 @@ def fuse_all(
 ) -> RunSummary:
     """Run each method, or keep its earlier results. A failure does not stop the others."""
     summary = RunSummary()
-    more = [*args.method_flags, *(["--overwrite"] if args.overwrite else [])]
+    options = RunOptions(
+        args.device, args.method_flags, args.overwrite, args.python, args.time_limit
+    )
     unit = images.unit if len(images.scenes) == 1 else f"{images.unit}s"
     with tempfile.TemporaryDirectory() as scratch:
         sources = stage(images, Path(scratch))
@@ -49,11 +64,9 @@ def fuse_all(
             print(f"{name}: fusing {len(images.scenes)} {unit} ...", flush=True)
             try:
                 if isinstance(method, Command):
-                    record = fuse_external(method, folders[name], images, sources, args.device)
+                    record = fuse_external(method, folders[name], images, sources, options)
                 else:
-                    record = fuse(
-                        method, folders[name], images, sources, args.device, more, args.python
-                    )
+                    record = fuse(method, folders[name], images, sources, options)
                 summary.records[name] = record
             except (MethodError, OSError) as error:
                 summary.fail(name, f"{error} (see {folders[name].log})")

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,9 +41,13 @@ class RunRecord:
 
 
 class ResultFolder:
-    """Where the results of one method, its log and the record of its run lie."""
+    """Where the results of one method, its log and the record of its run lie.
 
-    def __init__(self, output: Path, name: str) -> None:
+    `asked` is the method's command and flags: results of another command are not its own.
+    """
+
+    def __init__(self, output: Path, name: str, asked: Sequence[str] = ()) -> None:
+        self.asked = list(asked)
         self.fused = output / "fused" / name
         self.log = output / "logs" / f"{name}.txt"
         self.record = output / "logs" / f"{name}.json"
@@ -58,17 +64,42 @@ class ResultFolder:
         """Return the results that exist."""
         return [path for path in self.results(images).values() if path.exists()]
 
+    def keep(self, record: RunRecord) -> None:
+        """Write the record of a complete run."""
+        text = json.dumps({"asked": self.asked, **asdict(record)})
+        self.record.write_text(text + "\n", encoding="utf-8")
+
     def earlier(self, images: ImageSet) -> RunRecord | None:
-        """Return the record of an earlier run if its results are complete, else None.
+        """Return the record of an earlier run of this command if it is complete, else None.
 
         A record that cannot be read, as a killed run may leave it, counts as none.
         """
         if not self.record.is_file() or len(self.existing(images)) < len(images.scenes):
             return None
         try:
-            return RunRecord(**{**json.loads(self.record.read_text("utf-8")), "reused": True})
+            found = dict(json.loads(self.record.read_text("utf-8")))
+            asked = found.pop("asked", None)
+            return RunRecord(**{**found, "reused": True}) if asked == self.asked else None
         except (ValueError, TypeError):
             return None
+
+
+class RunOptions(NamedTuple):
+    """How methods are run.
+
+    Attributes:
+        device: Value of `--device`.
+        flags: Further flags of `run_fusion.py`.
+        overwrite: True if results that exist are replaced.
+        python: The interpreter.
+        time_limit: Seconds after which a process is stopped; None waits for it.
+    """
+
+    device: str
+    flags: Sequence[str] = ()
+    overwrite: bool = False
+    python: str = sys.executable
+    time_limit: float | None = None
 
 
 class MethodError(Exception):
@@ -80,9 +111,7 @@ def fuse(
     results: ResultFolder,
     images: ImageSet,
     sources: Sequence[str],
-    device: str,
-    more: Sequence[str],
-    python: str = sys.executable,
+    options: RunOptions,
 ) -> RunRecord:
     """Run a method on a set, as a process of its own.
 
@@ -91,21 +120,19 @@ def fuse(
         results: Where results, log and record go.
         images: The set.
         sources: Flags that name the images of the set.
-        device: Value of `--device`.
-        more: Further flags of `run_fusion.py`. Baselines get `--overwrite` only.
-        python: The interpreter.
+        options: How to run it. Of the flags, baselines get `--overwrite` only.
 
     Raises:
-        MethodError: It ended with an error or left a result out.
+        MethodError: It ended with an error, ran too long or left a result out.
     """
     flags = [*sources, "--output", str(results.fused.resolve())]
-    command = [python, *method.command, *flags]
+    command = [options.python, *method.command, *flags]
     if not method.baseline:
-        command += ["--device", device, *more]
-    elif "--overwrite" in more:
+        command += ["--device", options.device, *options.flags]
+    if options.overwrite:
         command.append("--overwrite")
     results.record.unlink(missing_ok=True)  # a record exists for complete results only
-    run = run_measured(command, method.folder, results.log)
+    run = run_measured(command, method.folder, results.log, options.time_limit)
     log = results.log.read_text("utf-8", errors="replace")
     if run.status:
         raise MethodError(f"ended with status {run.status}: {last_words(log)}")
@@ -115,10 +142,9 @@ def fuse(
             f"made no result for {missing[0]} ({len(missing)} of {len(images.scenes)} missing)"
         )
     found = MEAN_TIME.search(log)
-    record = RunRecord(
-        float(found[1]) if found else None, run.peak_mib, "cpu" if method.baseline else device
-    )
-    results.record.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
+    device = "cpu" if method.baseline else options.device
+    record = RunRecord(float(found[1]) if found else None, run.peak_mib, device)
+    results.keep(record)
     return record
 
 
@@ -130,22 +156,44 @@ class Measured(NamedTuple):
     seconds: float
 
 
-def run_measured(command: Sequence[str], folder: Path, log: Path) -> Measured:
-    """Run a command in a folder, with its output in a file, and measure it."""
+def run_measured(
+    command: Sequence[str], folder: Path, log: Path, time_limit: float | None = None
+) -> Measured:
+    """Run a command in a folder, with its output in a file, and measure it.
+
+    Raises:
+        MethodError: It ran longer than `time_limit` seconds. All its processes are stopped.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
         found = Path(scratch) / "found.json"
         launcher = [sys.executable, str(HERE / "run_with_peak_memory.py"), str(found)]
-        status = subprocess.run(
+        process = subprocess.Popen(
             [*launcher, *command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+            start_new_session=True,  # so that all its processes can be stopped; POSIX only
+        )
+        try:
+            status = process.wait(time_limit)
+        except BaseException as error:  # also Ctrl-C, which does not reach another session
+            _stop(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise MethodError(f"stopped after {time_limit:g} s (--time_limit)") from error
+            raise
         measured = json.loads(found.read_text("utf-8")) if found.is_file() else {}
     return Measured(status, measured.get("peak_mib"), measured.get("seconds", math.nan))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process and, but for Windows, those that it has started."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def last_words(log: str) -> str:

@@ -27,7 +27,7 @@ from benchmark.evaluate import (
     score_all,
 )
 from benchmark.external import Command
-from benchmark.fuse_all import RunSummary, fuse_all
+from benchmark.fuse_all import RunSummary, fuse_all, result_folders
 from benchmark.fusing import ResultFolder
 from benchmark.image_sets import ImageSet, check_sources, find_set
 from benchmark.methods import Method, find_methods
@@ -87,6 +87,12 @@ def _add_fusing_flags(parser: argparse.ArgumentParser, methods: Mapping[str, Met
     fusing.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="interpreter of the methods"
     )
+    fusing.add_argument(
+        "--time_limit",
+        type=natural,
+        metavar="SECONDS",
+        help="stop a process that runs longer; its method has failed (default: wait)",
+    )
 
 
 def parse_args(argv: Sequence[str] | None, methods: Mapping[str, Method]) -> argparse.Namespace:
@@ -133,7 +139,8 @@ def check_output(
         if existing and not (args.reuse and folder.earlier(images)):
             raise ValueError(
                 f"{existing[0]} exists ({len(existing)} of {len(images.scenes)} results); "
-                "--overwrite replaces them, --reuse keeps them if one complete run has made them"
+                "--overwrite replaces them, --reuse keeps them if one complete run of the same "
+                "command has made them"
             )
 
 
@@ -185,7 +192,7 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
         own = choose_methods(args.methods, images, methods)
         chosen: dict[str, Method | Command] = {**own, **find_commands(args, images)}
         given = find_given(args, images)
-        folders = {name: ResultFolder(args.output, name) for name in chosen}
+        folders = result_folders(args, chosen)
         check_output(args, folders, images)
         metrics = choose_metrics(args, jobs_for(images, {}))
         quoted = read_published(args.published, metrics)

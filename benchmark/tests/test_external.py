@@ -112,12 +112,25 @@ def test_a_crashing_command_costs_nobody_else(
     assert "error: Crash: b: ended with status 1:" in told
     assert "error: None: a: ended with status 1: FileNotFoundError" in told
     assert {row[0] for row in read(out / "scores.csv")[1:]} == {"Good", "Vis"}
-    for report in (out / "report.md", out / "report.html"):
+    assert ["Crash", "0"] in [row[:2] for row in read(out / "report.csv")]
+    for name in ("report.md", "report.html", "report.tex"):
+        report = out / name
         text = report.read_text("utf-8")
         assert "b: ended with status 1" in text
         assert str(tmp_path) not in text
     assert (out / "logs/Crash.txt").read_text().count("an earlier word") == 2
     assert not (out / "logs/Crash.json").exists()
+
+
+def test_a_hanging_command_costs_its_time_limit(
+    pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = shlex.quote("import time; time.sleep(60)")
+    hanging = f"{shlex.quote(sys.executable)} -c {words} {{vis}} {{output}}"
+    flags = ("--external", f"Hangs={hanging}", "--results", f"Vis={pairs}/vis", "--time_limit", "2")
+    assert call(pairs, out, {}, *flags) == 1
+    assert "error: Hangs: a: stopped after 2 s (--time_limit)" in capsys.readouterr().err
+    assert {row[0] for row in read(out / "scores.csv")[1:]} == {"Vis"}
 
 
 def test_a_command_that_leaves_a_result_out_has_failed(

@@ -32,7 +32,7 @@ def test_a_record_that_a_killed_run_left_is_none(
     for name in REPORTS:
         (out / name).unlink()
     assert call(pairs, out, methods, "--reuse") == 1
-    assert "--reuse keeps them if one complete run has made them" in capsys.readouterr().err
+    assert "--reuse keeps them if one complete run of the same command" in capsys.readouterr().err
     assert call(pairs, out, methods, "--reuse", "--overwrite") == 0
 
 
@@ -85,6 +85,19 @@ def test_results_are_reused_if_asked(
     assert float(score) == 0
     assert "| Good | 0.125 |" in (out / "report.md").read_text("utf-8")
     assert "of an earlier run |" in (out / "report.md").read_text("utf-8")
+
+
+def test_results_of_other_flags_are_not_reused(
+    tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    methods = stand_ins(tmp_path, "good")
+    assert call(pairs, out, methods) == 0
+    capsys.readouterr()
+    flags = ("--reuse", "--overwrite", "--method_flags=--extra word")
+    assert call(pairs, out, methods, *flags) == 0
+    assert "Good: fusing 3 pairs" in capsys.readouterr().out
+    assert call(pairs, out, methods, *flags) == 0
+    assert "Good: 3 pairs of an earlier run" in capsys.readouterr().out
 
 
 def test_what_a_failed_run_left_is_not_reused(
