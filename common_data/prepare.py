@@ -38,7 +38,7 @@ def list_sets() -> None:
     """Print one line per set. A set is partial if files of its lists are missing."""
     for item in SETS.values():
         how = "download" if item.archive else "by hand, then --source"
-        print(f"{item.name:10} {presence(item, HERE / item.name):8} {how:23} {item.about}")
+        print(f"{item.name:11} {presence(item, HERE / item.name):8} {how:23} {item.about}")
 
 
 def report(lines: Sequence[str], stream: str) -> None:

@@ -3,18 +3,19 @@
 import filecmp
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from public_sets import focus
 from public_sets.catalogue import IMAGES, DataError, DataSet
 from public_sets.names import LAYOUTS, WORDS, file_role, folder_role, strip_mark
 
 LABELS = ("label", "labels", "segmentation_labels", "mask", "masks")
-SKIPPED = ("detection", "crop_hr_visible")
+SKIPPED = ("detection", "crop_hr_visible", focus.SKIPPED)
 DONE = {None: "copied", "move": "moved"}
 
 
@@ -66,6 +67,15 @@ class Placer:
             raise DataError(f"cannot write {target} (--output)")
         self.counts["written"] += 1
 
+    def write_list(self, names: Sequence[str], target: Path) -> None:
+        """Write the list of a split, under the rule of `place`."""
+        text = "".join(f"{name}\n" for name in names)
+        if target.exists():
+            if target.read_text("utf-8") == text:
+                return
+            self._make_way(target, target)
+        target.write_text(text, "utf-8")
+
     def _make_way(self, target: Path, source: Path) -> None:
         if not self.overwrite:
             raise DataError(f"{target} exists and differs from {source}; --overwrite replaces it")
@@ -76,11 +86,16 @@ def images_in(folder: Path) -> list[Path]:
     """Return all image files below a folder, sorted, without hidden and skipped folders."""
     found = []
     for path in sorted(folder.rglob("*")):
-        above = [part.lower() for part in path.relative_to(folder).parts[:-1]]
+        above = _parts(path, folder)
         hidden = any(part.startswith(".") or part in SKIPPED for part in above)
         if path.suffix.lower() in IMAGES and path.is_file() and not hidden:
             found.append(path)
     return found
+
+
+def _parts(path: Path, folder: Path) -> list[str]:
+    """Return the folders between `folder` and a file, in lower case."""
+    return [part.lower() for part in path.relative_to(folder).parts[:-1]]
 
 
 def role_of(path: Path, folder: Path) -> tuple[str, str] | None:
@@ -118,12 +133,24 @@ def _pairs(item: DataSet, source: Path, output: Path, placer: Placer) -> list[st
         _split_four(path, output, placer)
         stems["ir"].add(path.stem)
         stems["vis"].add(path.stem)
+    taken: dict[Path, Path] = {}
     for path, role, stem in known:
-        placer.place(path, output / role / f"{stem}{path.suffix.lower()}")
+        target = output / role / f"{stem}{path.suffix.lower()}"
+        other = taken.setdefault(target, path)
+        if other is not path and not filecmp.cmp(other, path, shallow=False):
+            raise DataError(
+                f"{other} and {path} differ and are both {role} of {stem}; give the folder of "
+                "each part with --source, and an --output for each"
+            )
         stems[role].add(stem)
+    for target, path in taken.items():
+        placer.place(path, target)
     for split in item.counts:
+        inside = [stem for path, _, stem in known if split in _parts(path, source)]
         if (source / f"{split}.txt").is_file():
             placer.place(source / f"{split}.txt", output / f"{split}.txt")
+        elif inside:
+            placer.write_list(sorted(set(inside)), output / f"{split}.txt")
     roles = ["ir", "vis", *(["labels"] if item.labels else [])]
     every = set().union(*stems.values())
     return [f"{stem} has no {role}" for role in roles for stem in sorted(every - stems[role])]
@@ -158,6 +185,31 @@ def brightness(path: Path) -> float:
     return float(image.mean())
 
 
+def _focus(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
+    scenes: dict[str, dict[str, Path]] = defaultdict(dict)
+    left_out = []
+    for path in images_in(source):
+        if (found := focus.focus_of(path)) is None:
+            left_out.append(f"{path} shows no scene and no focus")
+            continue
+        scene, name = found
+        other = scenes[scene].setdefault(name, path)
+        if other is not path:
+            raise DataError(f"{other} and {path} (--source) are both {name} of scene {scene}")
+    fewest = min((len(files) for files in scenes.values() if len(files) > 1), default=0)
+    if not fewest:
+        raise DataError(
+            f"no scene with two or more images in {source} (--source); expected {focus.LAYOUTS}"
+        )
+    for scene, files in scenes.items():
+        if len(files) != fewest:
+            left_out.append(f"{scene} has {len(files)} image(s), others {fewest}; left out")
+            continue
+        for name, path in files.items():
+            placer.place(path, output / scene / f"{name}{path.suffix.lower()}")
+    return sorted(left_out)
+
+
 def _photos(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str]:
     paths = [path for path in images_in(source) if path.suffix.lower() in (".jpg", ".jpeg")]
     if not paths:
@@ -181,6 +233,7 @@ def adopt(item: DataSet, source: Path, output: Path, placer: Placer) -> list[str
     layouts: dict[str, Callable[[DataSet, Path, Path, Placer], list[str]]] = {
         "pairs": _pairs,
         "exposures": _exposures,
+        "focus": _focus,
         "photos": _photos,
     }
     return layouts[item.kind](item, source, output, placer)

@@ -39,7 +39,8 @@ def _missing(item: DataSet, root: Path, have: set[str]) -> list[str]:
             problems.append(f"{split} list holds {len(names)} names, {expected} expected")
     originals = sum(not name.endswith(FLIPPED) for name in have)
     if not splits and item.total is not None and originals != item.total:
-        problems.append(f"{originals} images without {FLIPPED}, {item.total} expected")
+        what = "scenes" if item.kind == "focus" else f"images without {FLIPPED}"
+        problems.append(f"{originals} {what}, {item.total} expected")
     return problems
 
 
@@ -85,22 +86,34 @@ def _pairs(item: DataSet, root: Path) -> list[str]:
         sizes = {role: image.shape[:2] for role, image in read.items() if image is not None}
         if len(set(sizes.values())) > 1:
             problems.append(f"{stem}: sizes (height, width) differ: {sizes}")
+        else:
+            problems += _other_size(item, stem, set(sizes.values()))
     _check_splits(item, root, set.intersection(*(set(files[role]) for role in roles)), problems)
     return problems
 
 
-def _exposures(item: DataSet, root: Path) -> list[str]:
+def _other_size(item: DataSet, name: str, sizes: set[tuple[int, ...]]) -> list[str]:
+    """Return a line if the images of a pair or scene have another size than those of the set."""
+    if item.size is None or sizes <= {item.size[::-1]}:
+        return []
+    found = " and ".join(f"{width}x{height}" for height, width in sorted(sizes))
+    return [f"{name}: {found}, expected {item.size[0]}x{item.size[1]}"]
+
+
+def _scenes(item: DataSet, root: Path) -> list[str]:
+    kind = "exposure" if item.kind == "exposures" else "image"
     problems: list[str] = []
     whole = set()
     for scene in sorted(path for path in root.iterdir() if path.is_dir()):
         images = [_read(path, problems) for path in images_in(scene)]
         sizes = {image.shape[:2] for image in images if image is not None}
         if len(images) < 2:
-            problems.append(f"{scene.name} has {len(images)} exposure(s), at least 2 needed")
+            problems.append(f"{scene.name} has {len(images)} {kind}(s), at least 2 needed")
         elif len(sizes) > 1:
             problems.append(f"{scene.name}: sizes (height, width) differ: {sorted(sizes)}")
         else:
             whole.add(scene.name)
+            problems += _other_size(item, scene.name, sizes)
     print(f"{item.name}: {len(whole)} scenes")
     _check_splits(item, root, whole, problems)
     return problems
@@ -122,4 +135,5 @@ def check(item: DataSet, root: Path) -> list[str]:
     """Return one line per problem of the set at `root`; an empty list if it is complete."""
     if not root.is_dir():
         return [f"{root} does not exist (--root)"]
-    return {"pairs": _pairs, "exposures": _exposures, "photos": _photos}[item.kind](item, root)
+    checks = {"pairs": _pairs, "exposures": _scenes, "focus": _scenes, "photos": _photos}
+    return checks[item.kind](item, root)

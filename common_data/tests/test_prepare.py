@@ -41,6 +41,7 @@ def adopt(name: str, source: Path, output: Path, *more: str) -> int:
         ("IR_01.png", "VIS_01.png"),
         ("01_ir.png", "01_vis.png"),
         ("cropinfrared/01.png", "crop_LR_visible/01.png"),
+        ("M3FD/Challenge/Beach/Ir/01.png", "M3FD/Challenge/Beach/Vis/01.png"),
     ],
 )
 def test_usual_layouts_of_pairs(tmp_path: Path, ir: str, vis: str) -> None:
@@ -59,6 +60,48 @@ def test_splits_of_a_set_are_merged_and_other_parts_left_out(tmp_path: Path) -> 
     assert adopt("msrs", tmp_path / "in", tmp_path / "out") == 0
     expected = [f"{role}/{s}.png" for role in ("ir", "labels", "vis") for s in ("00001D", "00004N")]
     assert names(tmp_path / "out") == expected
+
+
+def test_folders_of_splits_become_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split, stem in (("train", "010001"), ("train", "010002"), ("test", "190001")):
+        for side in ("infrared", "visible"):
+            draw(tmp_path / "llvip" / side / split / f"{stem}.jpg", size=(1024, 1280))
+        for side in ("Infrared", "Visible", "Label", "color"):
+            draw(tmp_path / "fmb" / split / side / f"{stem}.png", size=(600, 800))
+    for name, roles in (("llvip", ["ir", "vis"]), ("fmb", ["ir", "labels", "vis"])):
+        output = tmp_path / "out" / name
+        assert adopt(name, tmp_path / name, output) == 0
+        assert (output / "train.txt").read_text() == "010001\n010002\n"
+        assert (output / "test.txt").read_text() == "190001\n"
+        assert sorted(path.name for path in output.iterdir() if path.is_dir()) == roles
+        assert adopt(name, tmp_path / name, output) == 0
+    capsys.readouterr()
+    assert prepare.main(["--check", "llvip", "--root", str(tmp_path / "out/llvip")]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: train list holds 2 names, 12025 expected",
+        "error: test list holds 1 names, 3463 expected",
+    ]
+    draw(tmp_path / "out/fmb/ir/190001.png", size=(600, 640))
+    for role in ("ir", "vis", "labels"):
+        draw(tmp_path / f"out/fmb/{role}/010001.png", size=(480, 640))
+    assert prepare.main(["--check", "fmb", "--root", str(tmp_path / "out/fmb")]) == 1
+    told = capsys.readouterr().err
+    assert "010001: 640x480, expected 800x600" in told
+    assert "190001: sizes (height, width) differ" in told
+    assert "010002:" not in told
+
+
+def test_different_images_of_one_name_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part, value in (("M3FD_Detection", 20), ("M3FD_Fusion", 30)):
+        for side in ("Ir", "Vis"):
+            draw(tmp_path / "in" / part / side / "00001.png", value)
+    assert adopt("m3fd", tmp_path / "in", tmp_path / "out") == 1
+    assert "differ and are both ir of 00001" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert adopt("m3fd_fusion", tmp_path / "in/M3FD_Fusion", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == ["ir/00001.png", "vis/00001.png"]
 
 
 @pytest.mark.parametrize("name", ["visitor.png", "irene.png", "street.png"])
