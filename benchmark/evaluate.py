@@ -15,10 +15,10 @@ import cv2
 import torch
 from tqdm import tqdm
 
+from benchmark.focus_sets import find_scenes
 from benchmark.image_files import (
     check_same_size,
     index_images,
-    index_scenes,
     match_images,
     read_channels,
     scene_name,
@@ -53,14 +53,18 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description="Score fused images against their sources: infrared and visible pairs with "
-        "--ir and --vis, or scenes of two or more exposures with --scenes.",
+        "--ir and --vis, or scenes of two or more exposures or multi-focus images with --scenes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         argument_default=argparse.SUPPRESS,  # no "(default: None)" beside required flags
     )
     parser.add_argument("--ir", type=Path, help="infrared images, folder or file")
     parser.add_argument("--vis", type=Path, help="visible images, folder or file")
     parser.add_argument(
-        "--scenes", type=Path, metavar="DIR", help="scenes of two or more exposures, DIR/<scene>/*"
+        "--scenes",
+        type=Path,
+        metavar="DIR",
+        help="scenes of two or more exposures or multi-focus images, DIR/<scene>/*, or multi-focus "
+        "pairs DIR/near/* and DIR/far/*",
     )
     parser.add_argument(
         "--fused",
@@ -94,7 +98,7 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         action="extend",
         metavar="METRIC",
         help=f"compute these columns, of {' '.join(COLUMNS)} (default: the columns of the tables "
-        "of this convention; for standard all)",
+        "of this convention; for standard all, or MFIFB's for multi-focus images)",
     )
     parser.add_argument(
         "--workers", type=natural, default=os.cpu_count() or 1, help="worker processes"
@@ -141,8 +145,8 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def find_jobs(args: argparse.Namespace) -> list[Job]:
-    """Find sources and fused images and match them by name.
+def find_jobs(args: argparse.Namespace) -> tuple[str, list[Job]]:
+    """Find sources and fused images, match them by name, and return their kind and the jobs.
 
     Raises:
         ValueError: If a method is named twice, an image lacks its partner or is its own partner,
@@ -151,6 +155,7 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
     names = [name for name, _ in args.fused]
     if len(set(names)) < len(names):
         raise ValueError("--fused names a method twice: " + ", ".join(names))
+    kind = "pairs"
     if args.scenes is None:
         vis = index_images(args.vis, "--vis")
         ir = match_images(args.ir, "--ir", vis)
@@ -160,23 +165,23 @@ def find_jobs(args: argparse.Namespace) -> list[Job]:
             raise ValueError(f"{twice[0]} is given with --ir and with --vis")
         match, flags = match_images, "--ir, --vis"
     else:
-        sources = index_scenes(args.scenes, "--scenes")
+        kind, sources = find_scenes(args.scenes, "--scenes")
         match, flags = partial(match_images, named_by="--scenes", name_of=scene_name), "--scenes"
     results = {name: match(path, f"--fused {name}", sources) for name, path in args.fused}
-    return [
+    return kind, [
         Job(image, paths, flags, {name: found[image] for name, found in results.items()})
         for image, paths in sources.items()
     ]
 
 
-def choose_metrics(args: argparse.Namespace, jobs: list[Job]) -> list[str]:
-    """Return the metrics to compute: `args.metrics`, or the columns of the convention's tables.
+def choose_metrics(args: argparse.Namespace, jobs: list[Job], kind: str) -> list[str]:
+    """Return the metrics to compute: `args.metrics`, or the convention's columns for this kind.
 
     Raises:
         ValueError: If `args.metrics` has a metric of two sources and a scene has more.
     """
     more = [job for job in jobs if len(job.sources) != 2]
-    wanted = args.metrics or CONVENTIONS[args.convention].default
+    wanted = args.metrics or CONVENTIONS[args.convention].columns(kind)
     of_two = [name for name in wanted if more and COLUMNS[name].compares == "pair"]
     if args.metrics and of_two:
         raise ValueError(
@@ -236,10 +241,10 @@ def main(args: argparse.Namespace) -> int:
         check_writable(args.output, "file")
         if (args.output.exists() or args.output.is_symlink()) and not args.overwrite:
             raise ValueError(f"{args.output} exists; replace it with --overwrite")
-        jobs = find_jobs(args)
+        kind, jobs = find_jobs(args)
         images = (path for job in jobs for path in [*job.sources, *job.fused.values()])
         check_no_input([args.output], images)
-        metrics = choose_metrics(args, jobs)
+        metrics = choose_metrics(args, jobs, kind)
         scores = score_all(jobs, args.convention, metrics, args.workers)
         results = list(tqdm(scores, total=len(jobs), unit="image"))
         failures = [str(failure) for _, found in results for failure in found]

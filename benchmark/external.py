@@ -27,6 +27,7 @@ from benchmark.published import MARK
 PLACEHOLDERS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("ir", "vis", "output"), ("ir_dir", "vis_dir", "output_dir")),
     "exposures": (("under", "over", "sources", "output"), ("scene_dir", "output_dir")),
+    "focus": (("sources", "output"), ("scene_dir", "output_dir")),
 }
 ANYWHERE = "device"
 WHOLE = "wall time of the process, with its start, reading and writing"
@@ -107,9 +108,9 @@ def check_command(name: str, command: Command, images: ImageSet) -> None:
     modes = PLACEHOLDERS[images.kind]
     if not any(mode[-1] in used and len(used) > 1 and used <= set(mode) for mode in modes):
         raise ValueError(
-            f"{name} (--external) names {_braces(sorted(used)) or 'no file'}; for {images.kind}, "
-            f"which {images.name} (--data) holds, a command names what it reads and where it "
-            f"writes: {' or '.join(_braces(mode) for mode in modes)}"
+            f"{name} (--external) names {_braces(sorted(used)) or 'no file'}; for "
+            f"{images.contents}, which {images.name} (--data) holds, a command names what it reads "
+            f"and where it writes: {' or '.join(_braces(mode) for mode in modes)}"
         )
     more = [scene for scene, paths in images.scenes.items() if len(paths) != 2]
     if more and used & {"under", "over"}:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark import ROOT
+from benchmark.focus_sets import find_scenes, source_name
 from benchmark.image_files import (
     SUFFIXES,
     check_same_size,
     index_files,
     index_images,
-    index_scenes,
     read_channels,
 )
 from benchmark.names import LAYOUTS, find_sides
@@ -22,7 +22,7 @@ from benchmark.names import LAYOUTS, find_sides
 COMMON = ROOT / "common_data"
 HELD_OUT = ("test", "val")  # lists of scenes that no method trains on
 SHOWN = 5  # names in an error message
-Kind = Literal["pairs", "exposures"]
+Kind = Literal["pairs", "exposures", "focus"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class ImageSet:
 
     Attributes:
         name: Its name in reports.
-        kind: `pairs`, infrared and visible, or `exposures`.
+        kind: `pairs`, infrared and visible, `exposures`, or `focus`, multi-focus images.
         split: The list that the scenes come from, or `all`.
-        scenes: The sources by name: infrared and visible, or two or more exposures.
+        scenes: The sources by name: infrared and visible, or two or more exposures
+            or multi-focus images.
     """
 
     name: str
@@ -46,11 +47,16 @@ class ImageSet:
         """Return what one scene is called."""
         return "pair" if self.kind == "pairs" else "scene"
 
+    @property
+    def contents(self) -> str:
+        """Return what the set holds, in words."""
+        return "multi-focus images" if self.kind == "focus" else self.kind
+
     def labels(self, scene: str) -> list[str]:
         """Return the name of each source of a scene in reports."""
         if self.kind == "pairs":
             return ["infrared", "visible"]
-        return [path.stem for path in self.scenes[scene]]
+        return [source_name(path, scene) for path in self.scenes[scene]]
 
 
 def find_set(data: str, split: str | None = None, first: int | None = None) -> ImageSet:
@@ -58,7 +64,7 @@ def find_set(data: str, split: str | None = None, first: int | None = None) -> I
 
     Args:
         data: Name or path of a folder that holds infrared and visible images, in any layout of
-            `names`, or a folder for each scene.
+            `names`, a folder for each scene, or multi-focus images in near/ and far/.
         split: Name of a list of the set, or `all`; by default the committed list `test`, else
             `val`, else `all`.
         first: Take at most this many scenes, in the order of the list.
@@ -79,8 +85,11 @@ def find_set(data: str, split: str | None = None, first: int | None = None) -> I
     name = folder.resolve().relative_to(COMMON).as_posix() if inside else folder.resolve().name
     committed = COMMON / "splits" / name
     split = split or next((s for s in HELD_OUT if (committed / f"{s}.txt").is_file()), "all")
-    kind: Kind = "pairs" if any(find_sides(folder).values()) else "exposures"
-    found = _pairs(folder) if kind == "pairs" else index_scenes(folder, "--data")
+    kind: Kind
+    if any(find_sides(folder).values()):
+        kind, found = "pairs", _pairs(folder)
+    else:
+        kind, found = find_scenes(folder, "--data")
     names = sorted(found) if split == "all" else _listed(folder, name, split)
     _check(names, found, 2, folder)
     if split == "all" and inside:
@@ -162,7 +171,7 @@ def _check(names: list[str], found: dict[str, list[Path]], least: int, folder: P
         more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         raise ValueError(
             f"{folder} (--data) lacks sources of {', '.join(lacking[:SHOWN])}{more}; "
-            "pairs are ir/<stem>.* and vis/<stem>.*, exposures <scene>/*"
+            "pairs are ir/<stem>.* and vis/<stem>.*, exposures and multi-focus images <scene>/*"
         )
 
 
@@ -173,9 +182,10 @@ def stage(images: ImageSet, folder: Path) -> list[str]:
         images: The scenes.
         folder: An empty folder. It gets links to the sources, or copies where links fail.
     """
-    if images.kind == "exposures":
+    if images.kind != "pairs":
         for scene, sources in images.scenes.items():
-            _link((path, folder / scene / path.name) for path in sources)
+            named = zip(images.labels(scene), sources, strict=True)
+            _link((path, folder / scene / f"{name}{path.suffix}") for name, path in named)
         return ["--scene_dir", str(folder)]
     for place, side in enumerate(("ir", "vis")):
         files = {scene: sources[place] for scene, sources in images.scenes.items()}

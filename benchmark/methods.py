@@ -34,8 +34,8 @@ def _baseline(rule: str, *kinds: Kind) -> Method:
 
 
 BASELINES = {
-    "Average": _baseline("average", "pairs", "exposures"),
-    "Laplacian": _baseline("laplacian", "pairs", "exposures"),
+    "Average": _baseline("average", "pairs", "exposures", "focus"),
+    "Laplacian": _baseline("laplacian", "pairs", "exposures", "focus"),
     "Mertens": _baseline("mertens", "exposures"),
 }
 
@@ -55,7 +55,7 @@ def find_methods(root: Path = ROOT) -> dict[str, Method]:
 
     A method is called as its folder without the year, or as its folder if two would have one name.
     The file `benchmark.json` in its folder says which kinds of sets it can fuse, as in
-    `{"fuses": ["pairs", "exposures"]}`. Without the file it is taken to fuse pairs.
+    `{"fuses": ["pairs", "exposures", "focus"]}`. Without the file it is taken to fuse pairs.
 
     Raises:
         ValueError: A `benchmark.json` cannot be read, or holds something else.

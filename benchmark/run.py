@@ -49,7 +49,7 @@ def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
         "--data",
         required=True,
         help="name of a set in common_data, or path of a folder of the same layout: ir/ and vis/, "
-        "or one folder per scene",
+        "one folder per scene, or near/ and far/",
     )
     files.add_argument(
         "--split",
@@ -115,7 +115,7 @@ def choose_methods(
     suited = {name: method for name, method in methods.items() if images.kind in method.kinds}
     if unsuited := [name for name in names or [] if name not in suited]:
         raise ValueError(
-            f"{', '.join(unsuited)} (--methods) cannot fuse {images.kind}, which {images.name} "
+            f"{', '.join(unsuited)} (--methods) cannot fuse {images.contents}, which {images.name} "
             f"(--data) holds; {', '.join(suited)} can"
         )
     return {name: method for name, method in suited.items() if names is None or name in names}
@@ -194,7 +194,7 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
         given = find_given(args, images)
         folders = result_folders(args, chosen)
         check_output(args, folders, images)
-        metrics = choose_metrics(args, jobs_for(images, {}))
+        metrics = choose_metrics(args, jobs_for(images, {}), images.kind)
         quoted = read_published(args.published, metrics)
         check_sources(images)
         summary = fuse_all(args, chosen, folders, images)

@@ -55,12 +55,18 @@ class Convention(NamedTuple):
         prepare: Turns the channels of sources and fused image into the arguments of the functions.
         functions: Its metrics, by column.
         default: The columns of its tables.
+        focus: The columns of its tables of multi-focus images, if they are others.
     """
 
     description: str
     prepare: Callable[[Sequence[Channels], Channels], tuple[list[Any], Any]]
     functions: dict[str, Function]
     default: tuple[str, ...]
+    focus: tuple[str, ...] = ()
+
+    def columns(self, kind: str) -> tuple[str, ...]:
+        """Return the columns of its tables of a kind of set: `pairs`, `exposures` or `focus`."""
+        return (kind == "focus" and self.focus) or self.default
 
     def score(
         self, columns: Sequence[str], sources: Sequence[Channels], fused: Channels
@@ -139,6 +145,13 @@ STANDARD: dict[str, Function] = {
 }
 
 
+# Those of the 20 metrics of MFIFB that are here, under its definition of VIF and FMI (README).
+MFIFB = (
+    "en", "sd", "sf", "ag", "ei", "nmi", "ce", "psnr", "ssim", "qabf", "viff", "fmi_edge", "qcb",
+    "qcv",
+)  # fmt: skip
+
+
 def _lumas(
     sources: Sequence[Channels], fused: Channels
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
@@ -147,7 +160,7 @@ def _lumas(
 
 CONVENTIONS = {
     "standard": Convention(
-        "the published definitions, on luma in 0-255", _lumas, STANDARD, tuple(STANDARD)
+        "the published definitions, on luma in 0-255", _lumas, STANDARD, tuple(STANDARD), MFIFB
     ),
     "vifb": Convention(
         "VIFB's 13 metrics, each of R, G and B scored and averaged",

@@ -54,7 +54,7 @@ def stand_in(folder: Path, behavior: str) -> Method:
     script = folder / "methods" / f"{behavior}.py"
     script.parent.mkdir(exist_ok=True)
     script.write_text(SCRIPT)
-    return Method(("pairs", "exposures"), script.parent, (script.name,))
+    return Method(("pairs", "exposures", "focus"), script.parent, (script.name,))
 
 
 def add_pairs(folder: Path, names: str) -> None:

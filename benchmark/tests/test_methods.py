@@ -44,4 +44,4 @@ def test_other_facts_are_an_error_that_names_the_file(tmp_path: Path, facts: obj
 
 def test_this_repository_has_methods_for_each_kind_of_set() -> None:
     found = [method for method in find_methods().values() if not method.baseline]
-    assert {kind for method in found for kind in method.kinds} == {"pairs", "exposures"}
+    assert {kind for method in found for kind in method.kinds} == {"pairs", "exposures", "focus"}
