@@ -126,7 +126,7 @@ MFFW (S. Xu et al., arXiv 2002.04780) has no lasting plain address that is known
 _MFIFB = """\
 MFIFB is handed out through its repository, with 30 methods' results of each pair.
 1. Download the repository xingchenzhang/MFIFB from GitHub and unpack it. If it has no folder
-   input/ any more, follow the link to the images that its README gives.
+   input/ any more, download its commit a3cc510, which has one.
 2. Run: python common_data/prepare.py mfifb --source MFIFB-master/input"""
 
 SETS = {
