@@ -145,7 +145,7 @@ STANDARD: dict[str, Function] = {
 }
 
 
-# Those of the 20 metrics of MFIFB that are here, under its definition of VIF and FMI (README).
+# Those of the 20 metrics of MFIFB that are here, under its definition of VIF and FMI (METRICS.md).
 MFIFB = (
     "en", "sd", "sf", "ag", "ei", "nmi", "ce", "psnr", "ssim", "qabf", "viff", "fmi_edge", "qcb",
     "qcv",
