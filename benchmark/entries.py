@@ -28,7 +28,7 @@ def add_entry_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--results",
-        type=_named_folder,
+        type=named_folder,
         action="append",
         default=[],
         metavar="NAME=FOLDER",
@@ -46,7 +46,8 @@ def add_entry_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _named_folder(text: str) -> tuple[str, Path]:
+def named_folder(text: str) -> tuple[str, Path]:
+    """Parse NAME=FOLDER, where the name is to become that of a folder: see `named`."""
     name, folder = named(text)
     return name, Path(folder)
 

@@ -74,9 +74,9 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions(python: str = sys.executable) -> str:
+def versions(python: str = sys.executable, more: Sequence[str] = ()) -> str:
     """Return the versions of an interpreter and of the packages that scores depend on."""
-    command = [python, "-c", VERSIONS, *PACKAGES]
+    command = [python, "-c", VERSIONS, *PACKAGES, *more]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return ", ".join(answer.stdout.splitlines())
 

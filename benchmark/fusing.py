@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -157,12 +157,23 @@ class Measured(NamedTuple):
 
 
 def run_measured(
-    command: Sequence[str], folder: Path, log: Path, time_limit: float | None = None
+    command: Sequence[str],
+    folder: Path,
+    log: Path,
+    time_limit: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Measured:
     """Run a command in a folder, with its output in a file, and measure it.
 
+    Args:
+        command: The command and its arguments.
+        folder: Its working directory.
+        log: Gets what it prints.
+        time_limit: Seconds after which it is stopped; None waits for it.
+        environment: By default that of this process.
+
     Raises:
-        MethodError: It ran longer than `time_limit` seconds. All its processes are stopped.
+        MethodError: It ran too long. All its processes were stopped.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("wb") as output:
@@ -171,6 +182,7 @@ def run_measured(
         process = subprocess.Popen(
             [*launcher, *command],
             cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -185,15 +185,16 @@ def stage(images: ImageSet, folder: Path) -> list[str]:
     if images.kind != "pairs":
         for scene, sources in images.scenes.items():
             named = zip(images.labels(scene), sources, strict=True)
-            _link((path, folder / scene / f"{name}{path.suffix}") for name, path in named)
+            link_files((path, folder / scene / f"{name}{path.suffix}") for name, path in named)
         return ["--scene_dir", str(folder)]
     for place, side in enumerate(("ir", "vis")):
         files = {scene: sources[place] for scene, sources in images.scenes.items()}
-        _link((path, folder / side / f"{scene}{path.suffix}") for scene, path in files.items())
+        link_files((path, folder / side / f"{scene}{path.suffix}") for scene, path in files.items())
     return ["--ir", str(folder / "ir"), "--vis", str(folder / "vis")]
 
 
-def _link(files: Iterable[tuple[Path, Path]]) -> None:
+def link_files(files: Iterable[tuple[Path, Path]]) -> None:
+    """Make links to sources, (source, target) each, or copies where links fail."""
     for source, target in files:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
