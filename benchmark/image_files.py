@@ -1,7 +1,7 @@
 """Find, pair and read the images to score."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -157,7 +157,7 @@ def _only_images(files: Iterable[Path]) -> list[Path]:
     return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
-def check_same_size(images: dict[Path, NDArray[np.float64]]) -> None:
+def check_same_size(images: Mapping[Path, NDArray[np.generic]]) -> None:
     """Raise a ValueError with files and sizes unless all images have the same size."""
     if len({image.shape[-2:] for image in images.values()}) > 1:
         sizes = ", ".join(f"{path} {i.shape[-2]} x {i.shape[-1]}" for path, i in images.items())

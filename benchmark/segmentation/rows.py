@@ -54,7 +54,9 @@ def find_labeled_set(data: str, labels: str, split: Sequence[str]) -> LabeledSet
     """
     train, test = (find_set(data, name) for name in split)
     if train.kind != "pairs":
-        raise ValueError(f"{data} (--data) holds exposures; expected infrared and visible images")
+        raise ValueError(
+            f"{data} (--data) holds {train.contents}; expected infrared and visible images"
+        )
     if twice := sorted(train.scenes.keys() & test.scenes.keys()):
         raise ValueError(f"{twice[0]} is on both lists, {' and '.join(split)} (--split)")
     scenes = train.scenes | test.scenes

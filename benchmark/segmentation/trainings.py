@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from benchmark import ROOT
@@ -183,14 +182,12 @@ class Experiment:
     def _count(self, training: Training, test: str) -> None:
         """Compare the predicted maps with the labels, and write the counts."""
         folder = self.test_folder(training, test)
-        pixels = sum(
-            count_pixels(
-                read_label(self.images.labels[scene]),
-                cv2.imread(str(folder / f"{scene}.png"), cv2.IMREAD_UNCHANGED),
-            )
+        pixels = [
+            count_pixels(read_label(self.images.labels[scene]), read_label(folder / f"{scene}.png"))
             for scene in self.images.test.scenes
-        )
-        found = {"inputs": self.inputs(training, test), "pixels": np.asarray(pixels).tolist()}
+        ]
+        total = np.sum(pixels, axis=0)
+        found = {"inputs": self.inputs(training, test), "pixels": total.tolist()}
         temporary = folder / "pixels.json.tmp"
         temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
         temporary.replace(folder / "pixels.json")
