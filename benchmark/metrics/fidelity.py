@@ -113,9 +113,7 @@ def _scales(
         if number:
             source, fused = (separable(image, window)[..., ::2, ::2] for image in (source, fused))
         limit = 255.0 if saturate and number == 0 else None
-        var_s = _covariance(source, source, window, limit).clamp(min=0)
-        var_f = _covariance(fused, fused, window, limit).clamp(min=0)
-        covariance = _covariance(source, fused, window, limit)
+        var_s, var_f, covariance = _moments(source, fused, window, limit)
         related = (var_s >= TINY) & (var_f >= TINY) & (covariance > 0)
         gain = torch.where(related, covariance / (var_s + TINY), 0)
         noise = (var_f - gain * covariance).clamp(min=TINY) + eye_noise
@@ -124,7 +122,17 @@ def _scales(
         yield Scale(gain, kept, total)
 
 
-def _covariance(x: Tensor, y: Tensor, window: list[float], limit: float | None) -> Tensor:
-    """Return the covariance in each window, the products cut off at the limit if there is one."""
-    product = x * y if limit is None else (x * y).clamp(max=limit)
-    return separable(product, window) - separable(x, window) * separable(y, window)
+def _moments(
+    x: Tensor, y: Tensor, window: list[float], limit: float | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return both variances and the covariance in each window.
+
+    The products are cut off at the limit if there is one.
+    """
+    mean_x, mean_y = separable(x, window), separable(y, window)
+    xx, yy, xy = (
+        separable(product if limit is None else product.clamp(max=limit), window)
+        for product in (x * x, y * y, x * y)
+    )
+    var_x, var_y = xx - mean_x * mean_x, yy - mean_y * mean_y
+    return var_x.clamp(min=0), var_y.clamp(min=0), xy - mean_x * mean_y
