@@ -1,6 +1,7 @@
 """Score fused images against their sources and write one row per image and method as CSV."""
 
 import argparse
+import ctypes
 import io
 import os
 import sys
@@ -225,14 +226,24 @@ def score_all(
         yield from map(score, jobs)
         return
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_use_one_thread
+        workers, mp_context=get_context("spawn"), initializer=_prepare_worker
     ) as pool:
         yield from pool.map(score, jobs)
 
 
-def _use_one_thread() -> None:
+def _prepare_worker() -> None:
+    """Use one thread, and let glibc keep freed memory, which takes long to map anew.
+
+    The memory is left alone on other systems, and where the user has set MALLOC_ variables.
+    """
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    if not sys.platform.startswith("linux") or any(k.startswith("MALLOC_") for k in os.environ):
+        return
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        m_trim_threshold, m_mmap_max = -1, -4  # from glibc's malloc.h
+        mallopt(m_mmap_max, 0)
+        mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.efficiency import Efficiency
 from benchmark.image_files import SUFFIXES
 from benchmark.image_sets import ImageSet
 from benchmark.methods import Method
@@ -31,6 +32,7 @@ class RunRecord:
         device: Device that was asked for, as in `--device`.
         reused: True if the results are those of an earlier run.
         note: What else a report says of time and memory.
+        efficiency: What the method needs for a pair of one size, if that was measured.
     """
 
     seconds: float | None
@@ -38,6 +40,7 @@ class RunRecord:
     device: str
     reused: bool = False
     note: str = ""
+    efficiency: Efficiency | None = None
 
 
 class ResultFolder:
@@ -79,6 +82,8 @@ class ResultFolder:
         try:
             found = dict(json.loads(self.record.read_text("utf-8")))
             asked = found.pop("asked", None)
+            if found.get("efficiency"):
+                found["efficiency"] = Efficiency(**found["efficiency"])
             return RunRecord(**{**found, "reused": True}) if asked == self.asked else None
         except (ValueError, TypeError):
             return None

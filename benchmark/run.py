@@ -10,6 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmark import ROOT
+from benchmark.efficiency import SIZE
+from benchmark.efficiency.processes import add_efficiency
 from benchmark.entries import GIVEN, add_entry_flags, check_names, find_commands, find_given
 from benchmark.environment import (
     command_line,
@@ -75,6 +77,11 @@ def _add_fusing_flags(parser: argparse.ArgumentParser, methods: Mapping[str, Met
         choices=methods,
         nargs="*",
         help="run these, or without a name none (default: all that can fuse the set)",
+    )
+    fusing.add_argument(
+        "--efficiency",
+        action="store_true",
+        help=f"measure parameters, multiply-adds, time and memory of methods at {SIZE} too",
     )
     fusing.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     fusing.add_argument(
@@ -198,6 +205,8 @@ def main(args: argparse.Namespace, methods: Mapping[str, Method]) -> int:
         quoted = read_published(args.published, metrics)
         check_sources(images)
         summary = fuse_all(args, chosen, folders, images)
+        if args.efficiency:
+            add_efficiency(summary, chosen, folders, args.python)
         fused = {name: folders[name].results(images) for name in summary.records} | given
         if not fused:
             raise ValueError("every method failed, or none was given; nothing to report")

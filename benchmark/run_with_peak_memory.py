@@ -14,19 +14,29 @@ from pathlib import Path
 def main(file: str, *command: str) -> int:
     """Run the command, write seconds and MiB into `file`, as JSON, and return its exit status.
 
-    The memory is left out on Windows, which does not count it.
+    The memory is left out where it is not counted.
     """
     start = time.perf_counter()
     status = subprocess.call(command)
     measured = {"seconds": round(time.perf_counter() - start, 4)}
-    if sys.platform != "win32":
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 2**10  # bytes per unit of ru_maxrss
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-        measured["peak_mib"] = round(peak / 2**20, 1)
+    if peak := peak_mib(of_children=True):
+        measured["peak_mib"] = peak
     Path(file).write_text(json.dumps(measured) + "\n", encoding="utf-8")
     return status
+
+
+def peak_mib(of_children: bool = False) -> float | None:
+    """Return the largest resident memory of this process or its children so far, MiB.
+
+    None on Windows, which does not count it.
+    """
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes per unit of ru_maxrss
+    whose = resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF
+    return round(resource.getrusage(whose).ru_maxrss * unit / 2**20, 1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.metrics import COLUMNS
-from benchmark.report.pages import TEMPLATES, Report, context, mib, seconds, write_text
+from benchmark.report.pages import TEMPLATES, Report, context, write_text
 from benchmark.report.summary import Cell
 
 WIDEST, WIDEST_WITH_DEVIATIONS = 10, 5  # columns of a block, so that it fits two columns of text
@@ -50,6 +50,15 @@ def escape(text: str) -> str:
     """Escape the characters that have a meaning in LaTeX, and make the text one line."""
     escaped = "".join(SPECIAL.get(mark, mark) for mark in " ".join(text.split()))
     return escaped.replace("--", "-{-}")  # two hyphens, not a dash
+
+
+def stacked(head: str) -> str:
+    """Return the head of a column where less is better, in lines that break before `at`, after `,`.
+
+    The column is as narrow as the longest line.
+    """
+    lines = map(escape, re.split(r" (?=at )|(?<=,) ", head))
+    return r"\shortstack[r]{" + r" \\ ".join(lines) + r" $\downarrow$}"
 
 
 def comment(text: str) -> str:
@@ -95,9 +104,8 @@ def _environment() -> Environment:
     environment.filters |= {
         "arrow": arrow,
         "comment": comment,
-        "mib": mib,
         "number": number,
-        "seconds": seconds,
+        "stacked": stacked,
         "tex": escape,
     }
     return environment

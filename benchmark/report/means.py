@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.report.costs import cost_of, shown
 from benchmark.report.pages import Report
 from benchmark.report.summary import Cell, by_method
 from benchmark.score_table import nine_digits, write_lines
 
-COSTS = ("seconds", "peak_mib")
-
 
 def write_means(report: Report, path: Path) -> None:
-    """Write means, time and memory; a method that failed has 0 images and no values.
+    """Write means, time, memory and efficiency; a method that failed has 0 images and no values.
 
     Quoted rows have the numbers as published, and no number of images.
 
@@ -26,19 +25,20 @@ def write_means(report: Report, path: Path) -> None:
         for metric in report.metrics
         for column in ([metric, f"{metric}_sd"] if report.deviations else [metric])
     ]
+    costs = shown(report.records.values())
+    no_costs = [""] * len(costs)
     lines = []
     for method, values in by_method(report.rows).items():
         record = report.records[method]
-        costs = [
-            "" if cost is None else nine_digits(cost) for cost in (record.seconds, record.peak_mib)
-        ]
+        found = (cost_of(cost, record) for cost in costs)
         cells = _cells(values, report.deviations)
-        lines.append([method, str(len(values)), *cells, *costs])
+        cells += ["" if value is None else nine_digits(value) for value in found]
+        lines.append([method, str(len(values)), *cells])
     for method, quoted in report.quoted.items():
-        lines.append([method, "", *_as_published(quoted, report.deviations), "", ""])
-    empty = [""] * (len(columns) + len(COSTS))
+        lines.append([method, "", *_as_published(quoted, report.deviations), *no_costs])
+    empty = [""] * len(columns) + no_costs
     lines += [[method, "0", *empty] for method in report.failures]
-    write_lines(path, ["method", "images", *columns, *COSTS], lines)
+    write_lines(path, ["method", "images", *columns, *(cost.name for cost in costs)], lines)
 
 
 def _cells(values: NDArray[np.float64], with_deviations: bool) -> list[str]:

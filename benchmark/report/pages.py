@@ -18,17 +18,12 @@ from benchmark.image_files import read_channels
 from benchmark.image_sets import ImageSet
 from benchmark.metrics import COLUMNS, CONVENTIONS
 from benchmark.report import plots
+from benchmark.report.costs import RUN, cost_of, cost_text, shown
 from benchmark.report.summary import Cell, arrow, by_method, explain_marks, summarize
 from benchmark.score_table import Row
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 JPEG_QUALITY = 90
-NOTES = {
-    "seconds": "Mean wall time as the method prints it: over all results but the first, without "
-    "reading and writing. A note says where a method does not print it.",
-    "peak_mib": "Largest resident memory of the process, with Python, its packages and the "
-    "weights, without the memory of a GPU.",
-}
 
 
 @dataclass(frozen=True)
@@ -105,6 +100,7 @@ def context(report: Report) -> dict[str, Any]:
     """Return what the templates of all reports show."""
     convention = CONVENTIONS[report.convention]
     scores = summarize(report.metrics, by_method(report.rows))
+    costs = shown(report.records.values())
     count, unit = len(report.images.scenes), report.images.unit
     return {
         "report": report,
@@ -113,7 +109,10 @@ def context(report: Report) -> dict[str, Any]:
         "columns": {metric: COLUMNS[metric] for metric in report.metrics},
         "description": convention.description,
         "count": count,
-        "notes": NOTES,
+        "cost_float": "table*" if len(costs) > len(RUN) else "table",
+        "costs": [cost._replace(head=cost.head.format(unit=unit)) for cost in costs],
+        "cost_of": cost_of,
+        "cost_text": cost_text,
         "quality": JPEG_QUALITY,
     }
 
@@ -127,19 +126,9 @@ def _environment(escape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"arrow": arrow, "seconds": seconds, "mib": mib, "cell": markdown_cell}
+    environment.filters |= {"arrow": arrow, "cell": markdown_cell}
     environment.tests["finite"] = math.isfinite
     return environment
-
-
-def seconds(value: float | None) -> str:
-    """Return seconds as printed, with the three decimals that methods print."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def mib(value: float | None) -> str:
-    """Return MiB as printed."""
-    return "-" if value is None else f"{value:.0f}"
 
 
 def markdown_cell(text: str) -> str:

@@ -10,7 +10,6 @@ both alike.
 import argparse
 import json
 import math
-import resource
 import statistics
 import sys
 from collections.abc import Callable, Mapping
@@ -26,6 +25,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.run_with_peak_memory import peak_mib
 
 Image = NDArray[np.uint8]
 Case = Callable[[], float | Image]  # a training step returns its loss, fusing a fused image
@@ -199,6 +200,5 @@ def _median(statement: str, **names: Any) -> float:
 
 
 def _peak_memory() -> float:
-    """Return the largest resident memory of this process so far, MiB."""
-    unit = 1 if sys.platform == "darwin" else 2**10  # bytes per unit of ru_maxrss
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+    """Return the largest resident memory of this process so far, MiB; nan if not counted."""
+    return peak_mib() or math.nan

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.efficiency import Efficiency
 from benchmark.entries import GIVEN
 from benchmark.fusing import RunRecord
 from benchmark.published import NOT_GIVEN
 from benchmark.report import Report, write_latex
-from benchmark.report.latex import escape, number, split
+from benchmark.report.latex import escape, number, split, stacked
 from benchmark.report.summary import Cell
 from benchmark.score_table import Row
 from benchmark.tests.pages import ALL_METRICS, HARD, made_up, with_many_images
@@ -97,6 +98,11 @@ def test_numbers() -> None:
     ]  # fmt: skip
 
 
+def test_heads_are_stacked() -> None:
+    head = r"\shortstack[r]{Peak memory \\ at 640x480, \\ MiB $\downarrow$}"
+    assert stacked("Peak memory at 640x480, MiB") == head
+
+
 @pytest.mark.parametrize(
     ("count", "widest", "lengths"),
     [(25, 10, [9, 8, 8]), (13, 10, [7, 6]), (10, 10, [10]), (11, 5, [4, 4, 3]), (1, 5, [1])],
@@ -128,7 +134,8 @@ def test_the_command_in_the_file_makes_a_page(tmp_path: Path, deviations: bool) 
         for method in methods
         for scene in report.images.scenes
     ]
-    runs = {method: RunRecord(1.5, 1000.0, "cpu") for method in methods}
+    needs = Efficiency(123_456_789, 1_234_567_890_123, 123.456, 12345.6)
+    runs = {method: RunRecord(1.5, 1000.0, "cpu", efficiency=needs) for method in methods}
     images = replace(report.images, name=HARD)
     lines = written(
         replace(
