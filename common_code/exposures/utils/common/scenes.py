@@ -24,6 +24,10 @@ def read_luma(path: Path) -> Array:
 class Scene:
     """Registered images of one scene, the darker half of them `under`, the others `over`.
 
+    Attributes:
+        files: The images, the darkest first.
+        means: Mean luma of each of them, in [0, 1].
+
     Raises:
         InputError: images of different sizes.
     """
@@ -38,9 +42,10 @@ class Scene:
             raise InputError(f"sizes differ in {files[0].parent}: {found}")
         if len(lumas) > 1 and all(np.array_equal(luma, lumas[0]) for luma in lumas[1:]):
             warn(f"the images of {files[0].parent} are identical")
-        means = [to_unit(luma).mean() for luma in lumas]
+        means = [float(to_unit(luma).mean()) for luma in lumas]
         order = sorted(range(len(files)), key=lambda i: means[i])
         self.files = [files[i] for i in order]
+        self.means = [means[i] for i in order]
         self.height, self.width = lumas[0].shape
         self.bytes = sum(luma.nbytes for luma in lumas)
         self._lumas: list[Array] | None = [lumas[i] for i in order]
@@ -53,12 +58,18 @@ class Scene:
         """Return the luma of an image, the darkest being 0: (H, W)."""
         return self._lumas[index] if self._lumas else read_luma(self.files[index])
 
+    def choose(self, rng: random.Random) -> tuple[int, int]:
+        """Return the index of one of the darker and of one of the brighter half."""
+        half = len(self.files) // 2
+        return rng.randrange(half), rng.randrange(len(self.files) - half, len(self.files))
+
+    def cut(self, indices: Sequence[int], place: tuple[slice, slice]) -> Array:
+        """Cut a rectangle from some of the images: (N, h, w) in [0, 1]."""
+        return np.stack([to_unit(self.luma(i)[place]) for i in indices])
+
     def pair(self, place: tuple[slice, slice], rng: random.Random) -> Array:
         """Cut a rectangle from one of the darker and one of the brighter half: (2, h, w)."""
-        half = len(self.files) // 2
-        under = rng.randrange(half)
-        over = rng.randrange(len(self.files) - half, len(self.files))
-        return np.stack([to_unit(self.luma(i)[place]) for i in (under, over)])
+        return self.cut(self.choose(rng), place)
 
 
 def read_scenes(
