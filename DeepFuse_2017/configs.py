@@ -7,6 +7,7 @@ from utils import HERE
 from utils.common.flags import FlagParser, natural_float
 from utils.common.training_flags import add_console_flags, add_training_flags
 from utils.util_dataset import add_scene_flags
+from utils.util_levels import LEVELS
 from utils.util_loss import MAX_EXPONENT
 
 DEMO_SCENES = HERE / "demo"
@@ -17,6 +18,14 @@ def build_parser() -> FlagParser:
     parser = FlagParser(description="Train DeepFuse on exposure brackets, without ground truth.")
     add_scene_flags(parser, DEMO_SCENES)
     training = add_training_flags(parser, batch_size=4, num_epochs=100, lr=1e-4, source="Sec. 4.1")
+    training.add_argument(
+        "--levels",
+        type=int,
+        choices=LEVELS,
+        default=1,
+        help="sizes of a pyramid that the network fuses, each half of the one before; one as in "
+        "the paper",
+    )
     training.add_argument(
         "--loss_scales",
         type=int,
@@ -34,7 +43,7 @@ def build_parser() -> FlagParser:
     training.add_argument(
         "--level_weight",
         type=natural_float,
-        default=0.1,
+        default=0.2,
         help="weight of the loss that fixes the brightness; the paper has none",
     )
     training.add_argument(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from utils.common.export_flags import add_export_flags, output_files
 from utils.common.exposures import EXPOSURES
 from utils.common.flags import FlagParser
+from utils.util_levels import add_levels_flag
 from utils.utils import run_main
 
 
@@ -13,6 +14,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the settings."""
     parser = FlagParser(description="Export DeepFuse, for two exposures, to ONNX.")
     add_export_flags(parser)
+    add_levels_flag(parser.add_flag_group("network"))
     return parser.parse_args(argv)
 
 
@@ -24,8 +26,8 @@ def main(args: argparse.Namespace) -> None:
     from utils.common.export import describe, pair_graph, write_graphs
     from utils.util_fusion import ImageFusion
 
-    fusion = ImageFusion(args.weights, device="cpu")
-    metadata = describe(fusion, fusion.weights, EXPOSURES.flags, {})
+    fusion = ImageFusion(args.weights, levels=args.levels, device="cpu")
+    metadata = describe(fusion, fusion.weights, EXPOSURES.flags, {"levels": fusion.levels})
     write_graphs({output: pair_graph(fusion, EXPOSURES.flags)}, metadata, args.overwrite)
 
 

@@ -9,6 +9,7 @@ from utils.common.exposures import EXPOSURES, add_exposure_flags
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.pairs import DefaultSet, find_jobs
+from utils.util_levels import add_levels_flag
 from utils.utils import run_main
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def build_parser() -> FlagParser:
     )
     add_exposure_flags(parser)
     add_fusion_flags(parser)
+    add_levels_flag(parser.add_flag_group("network"))
     return parser
 
 
@@ -54,6 +56,7 @@ def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Rea
 
     fusion = ImageFusion(
         args.weights,
+        levels=args.levels,
         **fusion_options(args),
     )
     return fusion, {"exposures": read_exposures, "images": read_exposures}

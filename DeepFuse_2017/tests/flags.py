@@ -8,6 +8,7 @@ TRAIN = {
     "patches": ("8", 8),
     "augment": ("True", True),
     "gamma": ("True", True),
+    "levels": ("3", 3),
     "loss_scales": ("3", 3),
     "loss_weighting": ("4", 4.0),
     "level_weight": ("0", 0.0),
@@ -18,6 +19,7 @@ FUSION = {
     "over": ("o", Path("o")),
     "scene_dir": ("s", Path("s")),
     "align": ("True", True),
+    "levels": ("3", 3),
 }
 DEFAULTS = {
     "image_path": [FOLDER / "demo"],
@@ -27,12 +29,15 @@ DEFAULTS = {
     "lr": 1e-4,
     "crop_size": 64,
     "patches": 1,
+    "levels": 1,
     "loss_scales": 1,
+    "level_weight": 0.2,
     "loss_weighting": "consistency",
 }
 SWITCHES = ("augment", "gamma")
 WRONG_TRAINING = {
     "--patches 0": "0 is not at least 1",
+    "--levels 0": "invalid choice",
     "--loss_scales 4": "invalid choice",
     "--loss_weighting -1": "-1 is not a finite number of at least 0",
     "--loss_weighting most": "--loss_weighting",
@@ -40,6 +45,7 @@ WRONG_TRAINING = {
     "--gray": "unrecognized arguments",
 }
 WRONG_FUSION = {
+    "--levels 2": "invalid choice",
     "--align maybe": "say --align True or False",
     "--ir x": "unrecognized arguments",
     "--resize under": "unrecognized arguments",

@@ -13,13 +13,13 @@ FOLDER_NAME = "DeepFuse_2017"
 BRIEF = ("--num_epochs", 2)  # shortens a training on the demo
 SMALL = ("--crop_size", 16)  # trains fast
 INTERRUPTED = ("--crop_size", 48, "--patches", 2)  # trains long enough to be interrupted
-VARIED = ("--augment", "--gamma")  # draws what it trains on
+VARIED = ("--augment", "--gamma", "--levels", 3)  # draws what it trains on, and goes another way
 TERMS = ("mef_ssim_loss", "level_loss", "clipping_loss")  # of the loss
 OTHER_RUN = {  # flags that make it another run, by what is said of them
     "--loss_weighting consistency (now 4.0)": ("--loss_weighting", 4),
     "--patches 1 (now 3)": ("--patches", 3),
     "--gamma True (now False)": ("--no-gamma",),
-    "--level_weight 0.1 (now 0.0)": ("--level_weight", 0),
+    "--level_weight 0.2 (now 0.0)": ("--level_weight", 0),
 }
 EXPORTS: dict[str, dict[str, str]] = {"": {}}  # flags of run_export.py, and of `ImageFusion`
 EXPORTED = {  # some of the metadata

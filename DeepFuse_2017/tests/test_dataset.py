@@ -25,7 +25,8 @@ DOCUMENTED_BAR = "Statistic the over-exposure and under-exposure image list..."
 
 
 def samples(dataset: ExposureDataset) -> list[torch.Tensor]:
-    return [dataset[i] for i in range(len(dataset))]
+    """Return the pairs of patches, without the means of their exposures."""
+    return [dataset[i][0] for i in range(len(dataset))]
 
 
 def same(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
@@ -118,7 +119,7 @@ def test_seed_epoch_and_index_alone_decide(tmp_path: Path) -> None:
     first = ExposureDataset(scenes, **options, seed=3)
     start = samples(first)
     again = ExposureDataset(scenes, **options, seed=3)
-    assert same(start, [again[i] for i in reversed(range(len(again)))][::-1])
+    assert same(start, [again[i][0] for i in reversed(range(len(again)))][::-1])
     first.start_epoch(1)
     assert not same(start, samples(first))
     first.start_epoch(0)
@@ -132,7 +133,7 @@ def test_running_workers_learn_of_a_new_epoch(tmp_path: Path) -> None:
     loader = DataLoader(dataset, num_workers=1, persistent_workers=True)
     for epoch in (0, 1):
         dataset.start_epoch(epoch)
-        assert same([batch[0] for batch in loader], samples(dataset))
+        assert same([pairs[0] for pairs, _ in loader], samples(dataset))
 
 
 def test_augment_turns_and_mirrors_both_alike(tmp_path: Path) -> None:
@@ -166,6 +167,36 @@ def test_gamma_varies_each_exposure_on_its_own(tmp_path: Path) -> None:
     assert np.corrcoef(powers[::2], powers[1::2])[0, 1] < 0.7
 
 
+def test_means_are_those_of_the_whole_exposures(tmp_path: Path) -> None:
+    """A ramp of 8 bits from 0 to 239, and one that is 200 in its left half and 0 elsewhere."""
+    ramp = np.tile(np.arange(240, dtype=np.uint8), (20, 1))
+    half = np.where(np.arange(240) < 120, 200, 0).astype(np.uint8)
+    put(tmp_path / "s" / "a.png", ramp)  # mean 119.5
+    put(tmp_path / "s" / "b.png", np.tile(half, (20, 1)))  # mean 100
+    [scene] = load_scenes([tmp_path])
+    assert scene.means == pytest.approx([100 / 255, 119.5 / 255])
+    dataset = ExposureDataset([scene], 16, patches=5, augment=True)
+    for pair, means in map(dataset.__getitem__, range(5)):
+        torch.testing.assert_close(means, torch.tensor([100 / 255, 119.5 / 255]))
+        assert not torch.allclose(pair.mean(dim=(1, 2)), means, atol=1e-3)
+    for index in range(5):
+        pair, means = ExposureDataset([scene], 16, patches=5, gamma=True)[index]
+        if 0 < pair[0].min() < 1:
+            power = float(pair[0].log().mean() / np.log(200 / 255))
+            assert means[0] == pytest.approx((200 / 255) ** power / 2, abs=1e-4)
+
+
+def test_means_of_stacks_belong_to_the_chosen_exposures(tmp_path: Path) -> None:
+    files = put_scene(tmp_path / "s", count=5)
+    known = [read_luma(path).mean() / 255 for path in files]
+    [scene] = load_scenes([tmp_path])
+    dataset = ExposureDataset([scene], 33, patches=20)
+    for pair, means in map(dataset.__getitem__, range(20)):
+        for patch, mean in zip(pair, means, strict=True):
+            [index] = [i for i in range(5) if is_part_of(patch, scene.luma(i))]
+            assert float(mean) == pytest.approx(known[index], abs=1e-6)
+
+
 def test_unequal_sizes_are_an_error(tmp_path: Path) -> None:
     put(tmp_path / "s" / "a.png", picture(0, 33, 47))
     put(tmp_path / "s" / "b.png", picture(0, 33, 40))
@@ -195,7 +226,7 @@ def test_a_patch_larger_than_a_scene_is_an_error(tmp_path: Path) -> None:
     scenes = load_scenes([put_scenes(tmp_path, 1)])
     with pytest.raises(InputError, match=r"s00 is 47x33, smaller than --crop_size 34"):
         ExposureDataset(scenes, 34)
-    assert ExposureDataset(scenes, 33)[0].shape == (2, 33, 33)
+    assert ExposureDataset(scenes, 33)[0][0].shape == (2, 33, 33)
 
 
 @pytest.mark.parametrize("show", [True, False])

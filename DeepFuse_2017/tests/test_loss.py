@@ -15,6 +15,7 @@ from utils.util_loss import (
     clipping_loss,
     deepfuse_loss,
     desired_image,
+    exposure_weights,
     level_loss,
     mef_ssim_loss,
 )
@@ -93,6 +94,11 @@ def random_images(
     noise = torch.rand(batch, count, height, width, generator=generator, dtype=torch.float64)
     gains = torch.linspace(0.3, 0.9, count, dtype=torch.float64)[:, None, None]
     return gains * scene + 0.1 * noise, 0.8 * scene + 0.1 * noise.mean(dim=1, keepdim=True)
+
+
+def means_of(sources: Tensor) -> Tensor:
+    """Return the means of exposures that are their own patches, (B, N)."""
+    return sources.mean(dim=(2, 3))
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
@@ -183,8 +189,10 @@ def test_of_batches_and_singles() -> None:
         both = mef_ssim_loss(sources, fused, scales)
         pairs = zip(sources.split(1), fused.split(1), strict=True)
         torch.testing.assert_close(both, torch.cat([mef_ssim_loss(*p, scales) for p in pairs]))
-    whole = deepfuse_loss(sources, 2 * fused)
-    parts = [deepfuse_loss(sources[i : i + 1], 2 * fused[i : i + 1]) for i in range(3)]
+    means = torch.rand(3, 3, dtype=torch.float64)
+    whole = deepfuse_loss(sources, 2 * fused, means)
+    cuts = [slice(i, i + 1) for i in range(3)]
+    parts = [deepfuse_loss(sources[cut], 2 * fused[cut], means[cut]) for cut in cuts]
     for name, value in whole.items():
         torch.testing.assert_close(value, sum(part[name] for part in parts) / 3)
 
@@ -211,7 +219,7 @@ def test_sources_are_constants() -> None:
         ((12, 13), lambda s, f: mef_ssim_loss(s, f)),
         ((12, 13), lambda s, f: mef_ssim_loss(s, f, weighting=1.0)),
         ((22, 23), lambda s, f: mef_ssim_loss(s, f, scales=2)),
-        ((12, 13), lambda s, f: deepfuse_loss(s, 1.5 * f - 0.2, level_weight=0.3)["loss"]),
+        ((12, 13), lambda s, f: deepfuse_loss(s, 1.5 * f - 0.2, means_of(s))["loss"]),
     ],
 )
 def test_gradients(sides: tuple[int, int], term: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -238,7 +246,8 @@ def test_degenerate_patches_are_finite(
         "opposite": [image, 1 - image],
     }[kind]
     fused = (flat if fused_flat else image + 0.05).clone().requires_grad_()
-    losses = deepfuse_loss(torch.stack(sources)[None], fused[None, None], 3, weighting)
+    exposures = torch.stack(sources)[None]
+    losses = deepfuse_loss(exposures, fused[None, None], means_of(exposures), 3, weighting)
     assert losses["loss"].isfinite()
     losses["loss"].backward()
     assert fused.grad.isfinite().all()
@@ -257,10 +266,48 @@ def test_single_precision_is_close_to_double() -> None:
     )
 
 
+def test_exposure_weights_by_hand() -> None:
+    """Means of 0.3, 0.5 and 0.9 are 1, 0 and 2 standard deviations from 0.5."""
+    odds = [np.exp(-0.5), 1.0, np.exp(-2.0)]  # 0.60653, 1, 0.13534
+    found = exposure_weights(torch.tensor([[0.3, 0.5, 0.9], [0.5, 0.5, 0.5]]))
+    assert found[0].tolist() == pytest.approx([x / sum(odds) for x in odds], abs=1e-6)
+    assert found[0, 1] == pytest.approx(0.57410, abs=1e-5)
+    assert found[1].tolist() == pytest.approx([1 / 3] * 3)
+
+
 def test_level_loss_by_hand() -> None:
+    """Weights are 1/2 each for means that are as far from 0.5, and 0.6225 to 0.3775 for the second.
+
+    exp(0) to exp(-0.5) is 1 to 0.60653, of 1.60653 together 0.62246 and 0.37754.
+    """
     sources = torch.tensor([[[[0.0, 0.4]], [[0.2, 0.6]]], [[[1.0, 1.0]], [[0.0, 0.0]]]])
     fused = torch.tensor([[[[0.5, 0.7]]], [[[0.5, 0.5]]]])
-    torch.testing.assert_close(level_loss(sources, fused), torch.tensor([0.09, 0.0]))
+    means = torch.tensor([[0.2, 0.8], [0.5, 0.7]])
+    expected = torch.tensor([(0.6 - 0.3) ** 2, (0.5 - 0.62246) ** 2])
+    torch.testing.assert_close(level_loss(sources, fused, means), expected, atol=1e-6, rtol=0)
+
+
+def test_level_is_that_of_squares_of_44_pixels() -> None:
+    """Two squares in each row, 4 pixels apart; the step lies 4 columns from the right border.
+
+    Both sources are 0 everywhere; the result is 1 in its last 4 columns and 0 elsewhere. The first
+    square, columns 0 to 43, has the mean 0, the second one, columns 4 to 47, 4 / 44.
+    """
+    sources, fused = torch.zeros(1, 2, 44, 48), torch.zeros(1, 1, 44, 48)
+    fused[..., 44:] = 1
+    found = level_loss(sources, fused, torch.tensor([[0.1, 0.4]]))
+    torch.testing.assert_close(found, torch.tensor([(0 + (4 / 44) ** 2) / 2]))
+
+
+def test_level_ignores_an_exposure_that_is_nearly_white_as_a_whole() -> None:
+    """Weights of means 0.4 and 0.98: exp(-0.125) = 0.8825 and exp(-2.88) = 0.0561."""
+    sources = torch.stack([torch.full((50, 50), 0.3), torch.full((50, 50), 0.9)])[None]
+    means = torch.tensor([[0.4, 0.98]])
+    level = (0.882497 * 0.3 + 0.056135 * 0.9) / 0.938632
+    fused = torch.full((1, 1, 50, 50), level)
+    assert level == pytest.approx(0.33588, abs=1e-5)
+    assert level_loss(sources, fused, means).item() == pytest.approx(0, abs=1e-10)
+    assert level_loss(sources, fused + 0.1, means).item() == pytest.approx(0.01, abs=1e-6)
 
 
 def test_clipping_loss_by_hand() -> None:
@@ -271,11 +318,12 @@ def test_clipping_loss_by_hand() -> None:
 def test_loss_is_the_weighted_sum_of_its_parts() -> None:
     sources, fused = random_images(2, 24, 25, batch=2)
     fused = 1.6 * fused - 0.2  # some of it is outside [0, 1]
-    losses = deepfuse_loss(sources, fused, 2, 1.0, level_weight=0.3, clipping_weight=0.7)
+    means = torch.tensor([[0.1, 0.5], [0.6, 0.9]], dtype=torch.float64)
+    losses = deepfuse_loss(sources, fused, means, 2, 1.0, level_weight=0.3, clipping_weight=0.7)
     assert list(losses) == ["loss", "mef_ssim_loss", "level_loss", "clipping_loss"]
     expected = [
         mef_ssim_loss(sources, fused, 2, 1.0).mean(),
-        level_loss(sources, fused).mean(),
+        level_loss(sources, fused, means).mean(),
         clipping_loss(fused).mean(),
     ]
     torch.testing.assert_close(list(losses.values())[1:], expected)
@@ -294,7 +342,8 @@ def test_without_the_added_terms_it_is_equation_7_also_beyond_the_range() -> Non
     board = (0.1 * (-1.0) ** (rows + columns)).double()[None, None]
     sources = (0.5 + board).expand(1, 2, 11, 11)
     k = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
-    losses = deepfuse_loss(sources, 1.5 + k * board, level_weight=0, clipping_weight=0)
+    means = means_of(sources)
+    losses = deepfuse_loss(sources, 1.5 + k * board, means, level_weight=0, clipping_weight=0)
     losses["loss"].backward()
     assert losses["loss"].item() == pytest.approx(1 - 0.0409 / 0.0509, abs=1e-4)
     assert k.grad is not None
@@ -304,24 +353,26 @@ def test_without_the_added_terms_it_is_equation_7_also_beyond_the_range() -> Non
 def test_desired_image_of_identical_exposures_is_that_exposure() -> None:
     image = random_images(1, 19, 23, batch=2)[0]
     for count in (2, 3):
-        found = desired_image(image.expand(-1, count, -1, -1))
+        found = desired_image(image.expand(-1, count, -1, -1), torch.rand(2, count))
         torch.testing.assert_close(found, image, atol=1e-5, rtol=0)
     flat = torch.full((1, 2, 12, 13), 0.4)
-    torch.testing.assert_close(desired_image(flat), flat[:, :1])
+    torch.testing.assert_close(desired_image(flat, torch.rand(1, 2)), flat[:, :1])
 
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 def test_desired_image_is_its_patches_put_together(weighting: float | None) -> None:
     sources = random_images(3, 17, 15)[0]
+    means = torch.tensor([[0.5, 0.3, 0.7]], dtype=torch.float64)  # weights 1, e^-0.5, e^-0.5
+    share = np.array([1, np.exp(-0.5), np.exp(-0.5)]) / (1 + 2 * np.exp(-0.5))
     images = 255 * sources[0].numpy()
     total, count = np.zeros((17, 15)), np.zeros((17, 15))
     for top in range(7):
         for left in range(5):
             patches = images[:, top : top + 11, left : left + 11].reshape(3, 121)
-            patch = desired_patch(patches, weighting) + patches.mean()
+            patch = desired_patch(patches, weighting) + share @ patches.mean(axis=1)
             total[top : top + 11, left : left + 11] += patch.reshape(11, 11)
             count[top : top + 11, left : left + 11] += 1
-    found = desired_image(sources, weighting)
+    found = desired_image(sources, means, weighting)
     assert found.shape == (1, 1, 17, 15)
     np.testing.assert_allclose(found[0, 0].numpy(), total / count / 255, atol=1e-7)
 

@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.DeepFuse import DeepFuse
+from models.pyramid import DeepFusePyramid
 from tests.method import near_identity
 from tests.scenes import exposures
 from utils.util_fusion import ImageFusion
 
 MODEL = near_identity(noise=0.02)  # far from pointwise
+PYRAMID = DeepFusePyramid(3)
+PYRAMID.load_state_dict(MODEL.state_dict())
 
 
 def fusion_of(
@@ -51,6 +54,39 @@ def test_a_halo_one_smaller_would_show() -> None:
     whole = fusion_of(0).fuse(sources)
     assert np.abs(fusion_of(30).fuse(sources) - whole).max() <= 1e-5
     assert np.abs(fusion_of(30, receptive_radius=4).fuse(sources) - whole).max() > 1e-5
+
+
+def pyramid_of(tile: int, **options: object) -> ImageFusion:
+    """Return an ImageFusion of three levels."""
+    return ImageFusion(model=PYRAMID, device="cpu", tile=tile, **options)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    height=st.integers(2, 150),
+    width=st.integers(2, 170),
+    tile=st.integers(1, 100),
+    count=st.integers(2, 3),
+)
+def test_tiles_of_a_pyramid_equal_the_whole(height: int, width: int, tile: int, count: int) -> None:
+    sources = floats(count, height, width, 1)
+    whole = pyramid_of(0).fuse(sources)
+    assert whole.shape == sources[0].shape
+    assert np.abs(pyramid_of(tile).fuse(sources) - whole).max() <= 1e-5
+
+
+def test_tiles_of_a_pyramid_have_its_halo_and_stride() -> None:
+    fusion = pyramid_of(30)
+    assert (fusion.receptive_radius, fusion.stride, fusion.tile) == (56, 4, 32)
+    sources = floats(2, 203, 202, 1)
+    whole = pyramid_of(0).fuse(sources)
+    assert np.abs(fusion.fuse(sources) - whole).max() <= 1e-5
+    for smaller in (52, 55):  # too little, and not a multiple of the stride
+        fusion.receptive_radius = smaller
+        if smaller == 55:
+            assert np.abs(fusion.fuse(sources) - whole).max() > 1e-5
+    fusion.receptive_radius = 20
+    assert np.abs(fusion.fuse(sources) - whole).max() > 1e-5
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -143,9 +143,39 @@ def test_flags_of_the_loss_reach_it(tmp_path: Path, scenes: Path, train: Call) -
     assert heavy[0] == pytest.approx(heavy[1] + 3 * heavy[2] + 2 * heavy[3])
     assert heavy[1:] == pytest.approx(paper[1:])
     for other in (scales, weighting):
-        assert other[0] == pytest.approx(other[1] + 0.1 * other[2] + other[3])
+        assert other[0] == pytest.approx(other[1] + 0.2 * other[2] + other[3])
         assert other[2:] == pytest.approx(paper[2:])
         assert abs(other[1] - paper[1]) > 1e-3
+
+
+def test_levels_are_recorded_and_fused_with(
+    tmp_path: Path, scenes: Path, train: Call, fuse: Call
+) -> None:
+    """The run's files are fused as what they were trained as, whether or not it is said."""
+    flags = ("--num_epochs", 1, "--lr", 1e-3)
+    for levels in (3, 1):
+        assert train("--image_path", scenes, *QUICK, *flags, "--levels", levels).status == 0
+    deep, flat = (run / "checkpoints" for run in runs_of(tmp_path))
+    with safe_open(deep / "best.safetensors", "pt") as file:
+        assert file.metadata()["levels"] == "3"
+    results = []
+    for number, (weights, words) in enumerate(
+        [
+            (deep / "best.safetensors", ()),
+            (deep / "last.pth", ()),
+            (deep / "last.pth", ("--levels", 3)),
+            (flat / "last.pth", ()),
+            (flat / "last.pth", ("--levels", 1)),
+        ]
+    ):
+        output = tmp_path / f"{number}.png"
+        sources = ("--scene_dir", scenes / "s00", "--output", output)
+        assert fuse(*sources, "--weights", weights, *words).status == 0
+        results.append(get(output))
+    assert (results[0] == results[1]).all()
+    assert (results[1] == results[2]).all()
+    assert (results[3] == results[4]).all()
+    assert (results[0] != results[3]).any()
 
 
 def test_silence_on_request(scenes: Path, train: Call) -> None:
@@ -215,6 +245,7 @@ def test_every_epoch_has_its_own_patches(
         (("--crop_size", 10), "--crop_size 10: --loss_scales 1 needs 11 or more"),
         (("--crop_size", 40, "--loss_scales", 3), "--loss_scales 3 needs 44 or more"),
         (("--crop_size", 21, "--loss_scales", 2), "--loss_scales 2 needs 22 or more"),
+        (("--crop_size", 24, "--levels", 4), "--crop_size 24: --levels 4 needs 32 or more"),
         (("--crop_size", 34), "is 47x33, smaller than --crop_size 34"),
         (("--train_num", 1), "1 scenes are too few to split; add some, or --val_fraction 0"),
         (("--device", "cuda:97"), "no device 'cuda:97' here"),

@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from models.DeepFuse import DeepFuse
+from models.pyramid import DeepFusePyramid
 from tests.conftest import Call
 from tests.method import near_identity
 from tests.scenes import exposures, put_scene
+from utils.common.checkpoint import save_weights
 from utils.util_fusion import ImageFusion
 from utils.util_weights import Form, load_into, load_model
 from utils.utils import InputError
@@ -145,3 +147,56 @@ def test_odd_shapes_in_the_original_layout_are_named(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "odd.pth")
     with pytest.raises(InputError, match=r"odd\.pth is not DeepFuse's"):
         load_model(tmp_path / "odd.pth")
+
+
+def put_weights(folder: Path, levels: str | None) -> Path:
+    """Write our weights with what they record of their levels."""
+    about = {"method": "DeepFuse_2017"} if levels is None else {"levels": levels}
+    save_weights(folder / "a.safetensors", near_identity(), about)
+    return folder / "a.safetensors"
+
+
+@pytest.mark.parametrize(("recorded", "levels"), [(None, 1), ("1", 1), ("2", 2), ("3", 3)])
+def test_weights_know_their_levels(tmp_path: Path, recorded: str | None, levels: int) -> None:
+    path = put_weights(tmp_path, recorded)
+    for asked in (None, levels):
+        fusion = ImageFusion(path, levels=asked, device="cpu")
+        assert fusion.levels == levels
+        assert isinstance(fusion.model, DeepFusePyramid) == (levels > 1)
+        assert fusion.stride == 2 ** (levels - 1)
+
+
+@pytest.mark.parametrize(("recorded", "asked"), [(None, 3), ("1", 3), ("3", 1), ("2", 3)])
+def test_weights_of_other_levels_are_refused(
+    tmp_path: Path, fuse: Call, recorded: str | None, asked: int
+) -> None:
+    path = put_weights(tmp_path, recorded)
+    message = f"{path} was trained with --levels {recorded or 1}, so it cannot be used with"
+    with pytest.raises(InputError, match=message):
+        load_model(path, asked)
+    output = tmp_path / "f.png"
+    images = put_scene(tmp_path / "s")
+    words = ("--images", *images, "--output", output, "--levels", asked, "--weights", path)
+    outcome = fuse(*words)
+    assert outcome.status == 1
+    assert f"{message} --levels {asked}" in outcome.err
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("recorded", ["0", "many", "3.0", "99999999999"])
+def test_levels_that_cannot_be(tmp_path: Path, recorded: str) -> None:
+    path = put_weights(tmp_path, recorded)
+    with pytest.raises(InputError, match=f"a.safetensors records '{recorded}' levels"):
+        load_model(path)
+
+
+def test_shipped_weights_for_levels() -> None:
+    with pytest.raises(InputError, match="no weights for --levels 2 come with this repository"):
+        ImageFusion(levels=2, device="cpu")
+    assert ImageFusion(device="cpu").levels == 1
+
+
+def test_a_pyramid_of_the_original_network_is_refused(tmp_path: Path) -> None:
+    torch.save(Original().state_dict(), tmp_path / "a.pth")
+    with pytest.raises(InputError, match="was trained with --levels 1"):
+        ImageFusion(tmp_path / "a.pth", levels=3, device="cpu")

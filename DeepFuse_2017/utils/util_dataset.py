@@ -14,9 +14,12 @@ from utils.common.exposures import find_scenes
 from utils.common.flags import BooleanFlag, FlagParser, fraction, positive_int
 from utils.common.scenes import Scene, read_scenes
 from utils.common.split import hold_out
+from utils.common.values import to_unit
 from utils.utils import InputError
 
 GAMMAS = (0.7, 1.4)  # range of the exponents that `--gamma` draws from
+
+Sample = tuple[Tensor, Tensor]  # patches, (2, h, w), and the means of the whole exposures, (2,)
 
 
 def load_scenes(folders: Sequence[Path], show_progress: bool = True) -> list[Scene]:
@@ -30,8 +33,10 @@ def load_scenes(folders: Sequence[Path], show_progress: bool = True) -> list[Sce
     return read_scenes(found, message, show_progress)
 
 
-class ExposureDataset(Dataset[Tensor]):
+class ExposureDataset(Dataset[Sample]):
     """Patches of an under- and an over-exposed luma in [0, 1], (2, size, size).
+
+    With them comes the mean of each whole exposure, (2,), which a patch does not tell.
 
     Args:
         scenes: Each side has at least `size` pixels.
@@ -82,21 +87,24 @@ class ExposureDataset(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.scenes) * self.patches
 
-    def __getitem__(self, index: int) -> Tensor:
-        """Return one pair of patches, (2, size, size)."""
+    def __getitem__(self, index: int) -> Sample:
+        """Return one pair of patches, (2, size, size), and the means of their exposures, (2,)."""
         scene = self.scenes[index // self.patches]
         rng = random.Random(f"{self.seed} {int(self._epoch)} {index}")
         top = rng.randint(0, scene.height - self.size)
         left = rng.randint(0, scene.width - self.size)
         place = (slice(top, top + self.size), slice(left, left + self.size))
-        pair = scene.pair(place, rng)
+        chosen = scene.choose(rng)
+        pair, means = scene.cut(chosen, place), [scene.means[i] for i in chosen]
         if self.augment:
             pair = np.rot90(pair, rng.randrange(4), axes=(1, 2))
             pair = pair[:, :, ::-1] if rng.random() < 0.5 else pair
         if self.gamma:
             powers = [rng.uniform(*GAMMAS) for _ in pair]
             pair = pair ** np.array(powers, np.float32)[:, None, None]
-        return torch.from_numpy(np.ascontiguousarray(pair))
+            wholes = [to_unit(scene.luma(i)) for i in chosen]
+            means = [float((w**p).mean()) for w, p in zip(wholes, powers, strict=True)]
+        return torch.from_numpy(np.ascontiguousarray(pair)), torch.tensor(means)
 
 
 def split_scenes(args: argparse.Namespace) -> tuple[ExposureDataset, ExposureDataset | None]:

@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.DeepFuse import DeepFuse
 from utils.utils import InputError
 
 WINDOW = 11  # side of a patch, pixels
@@ -32,6 +33,10 @@ FLAT = 1e-4  # a contrast below this is rounding noise
 OPPOSED = 1e-4  # if the structures cancel to less than this share, the desired patch is flat
 MAX_EXPONENT = 10.0
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001)  # weights of the metric's three scales, finest first
+LEVEL_WINDOW = 44  # side of the squares whose means are compared, pixels: a patch at a quarter size
+LEVEL_STEP = 4  # pixels from one of these squares to the next
+WELL_EXPOSED = 0.5  # mean of an exposure that counts most
+EXPOSURE_SIGMA = 0.2  # standard deviation of the weight of an exposure over its mean
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,21 @@ class DesiredPatches:
     variance: Tensor
 
 
-def check_crop_size(side: int, scales: int) -> None:
-    """Refuse samples whose coarsest scale would be smaller than a window.
+def check_crop_size(side: int, scales: int, levels: int = 1) -> None:
+    """Refuse samples whose coarsest scale, or level of the pyramid, would be too small.
+
+    A scale of the loss must hold a window, a level of the pyramid what the network takes at least.
 
     Raises:
         InputError: `side`, in pixels, is too small.
     """
-    least = WINDOW * 2 ** (scales - 1)
-    if side < least:
-        raise InputError(f"--crop_size {side}: --loss_scales {scales} needs {least} or more")
+    least = {
+        f"--loss_scales {scales}": WINDOW * 2 ** (scales - 1),
+        f"--levels {levels}": DeepFuse.min_side * 2 ** (levels - 1),
+    }
+    for flag, needed in least.items():
+        if side < needed:
+            raise InputError(f"--crop_size {side}: {flag} needs {needed} or more")
 
 
 def average(images: Tensor, window: Tensor) -> Tensor:
@@ -162,14 +173,34 @@ def mef_ssim_loss(
     return loss
 
 
-def level_loss(sources: Tensor, fused: Tensor) -> Tensor:
-    """Return the squared difference between the mean of each result and of its sources, (B,).
+def exposure_weights(means: Tensor) -> Tensor:
+    """Return the weight of each exposure in the level of the result, (B, N); they sum to 1.
+
+    w_k = exp(-(M_k - 0.5)^2 / (2 * 0.2^2)), divided by the sum of all: an exposure that is nearly
+    black or white on the whole has almost no weight.
+
+    Args:
+        means: Mean M_k of each whole exposure, not only of a patch, (B, N), in [0, 1].
+    """
+    return torch.softmax(-(means - WELL_EXPOSED).square() / (2 * EXPOSURE_SIGMA**2), dim=1)
+
+
+def level_loss(sources: Tensor, fused: Tensor, means: Tensor) -> Tensor:
+    """Return the mean squared difference between each result and its desired level, (B,).
+
+    The level is what MEF-SSIM leaves free: the mean of a square of 44x44 pixels, or of the whole
+    image if that is smaller. It should be L = sum_k w_k mu_k, with mu_k the mean of the square in
+    source k and w_k of `exposure_weights`.
 
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
         fused: Network output, (B, 1, H, W).
+        means: Mean of each whole exposure, (B, N), in [0, 1].
     """
-    return (fused.mean(dim=(1, 2, 3)) - sources.mean(dim=(1, 2, 3))).square()
+    weights = exposure_weights(means)[:, :, None, None]
+    window = [min(LEVEL_WINDOW, side) for side in fused.shape[2:]]
+    wanted = (weights * sources).sum(dim=1, keepdim=True)  # (B, 1, H, W)
+    return F.avg_pool2d(fused - wanted, window, LEVEL_STEP).square().mean(dim=(1, 2, 3))
 
 
 def clipping_loss(fused: Tensor) -> Tensor:
@@ -180,9 +211,10 @@ def clipping_loss(fused: Tensor) -> Tensor:
 def deepfuse_loss(
     sources: Tensor,
     fused: Tensor,
+    means: Tensor,
     scales: int = 1,
     weighting: float | None = None,
-    level_weight: float = 0.1,
+    level_weight: float = 0.2,
     clipping_weight: float = 1.0,
 ) -> dict[str, Tensor]:
     """Return `loss`, the weighted sum of three terms, and the terms, as means over the batch.
@@ -195,13 +227,14 @@ def deepfuse_loss(
     Args:
         sources: Exposures, (B, N, H, W), in [0, 1].
         fused: Network output, (B, 1, H, W), near [0, 1].
+        means: Mean of each whole exposure, (B, N), in [0, 1].
         scales: See `mef_ssim_loss`.
         weighting: See `desired_patches`.
         level_weight: Weight of `level_loss`.
         clipping_weight: Weight of `clipping_loss`.
     """
     structure = mef_ssim_loss(sources, fused, scales, weighting).mean()
-    level = level_loss(sources, fused).mean()
+    level = level_loss(sources, fused, means).mean()
     clipping = clipping_loss(fused).mean()
     return {
         "loss": structure + level_weight * level + clipping_weight * clipping,
@@ -212,20 +245,26 @@ def deepfuse_loss(
 
 
 @torch.no_grad()
-def desired_image(sources: Tensor, weighting: float | None = None) -> Tensor:
-    """Return the image that the desired patches make, (B, N, H, W) to (B, 1, H, W), not clipped.
+def desired_image(sources: Tensor, means: Tensor, weighting: float | None = None) -> Tensor:
+    """Return the image that the desired patches make, (B, 1, H, W), not clipped.
 
-    The mean of each patch is the average of the sources' patch means. Where patches overlap, they
-    are averaged.
+    The mean of each patch is that of the sources' patches, weighted by `exposure_weights`. Where
+    patches overlap, they are averaged.
+
+    Args:
+        sources: Exposures, (B, N, H, W), in [0, 1].
+        means: Mean of each whole exposure, (B, N), in [0, 1].
+        weighting: See `desired_patches`.
     """
     desired = desired_patches(sources, weighting)
-    means = average(sources, uniform_window())
+    weights = exposure_weights(means)[:, :, None, None]
+    local = average(sources, uniform_window())
     window = torch.ones(1, 1, WINDOW, WINDOW).to(sources)
 
     def spread(patches: Tensor) -> Tensor:
         channels = patches.shape[1]
         return F.conv_transpose2d(patches, window.expand(channels, -1, -1, -1), groups=channels)
 
-    level = means.mean(dim=1, keepdim=True) - (desired.factors * means).sum(dim=1, keepdim=True)
+    level = ((weights - desired.factors) * local).sum(dim=1, keepdim=True)
     total = (spread(desired.factors) * sources).sum(dim=1, keepdim=True) + spread(level)
     return total / spread(torch.ones_like(level))

@@ -4,6 +4,8 @@
 - original: the original repository's (Cat2eacher/Image-Fusion), convolutions each followed by batch
   normalization, `layer1` to `layer6` under `model`. When images are fused, that normalization is a
   factor and an offset for each channel, which are folded into the convolution.
+
+Files of ours record for how many levels of a pyramid they were trained; others were trained for 1.
 """
 
 from collections.abc import Mapping
@@ -14,7 +16,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.DeepFuse import DeepFuse
+from models.pyramid import DeepFusePyramid
 from utils.common.checkpoint import copy_weights, load_checkpoint, summary_of, tensors_of
+from utils.util_levels import LEVELS
 from utils.utils import InputError
 
 ORIGINAL_LAYERS = ("layer1", "layer2", "layer4", "layer5", "layer6")
@@ -32,17 +36,46 @@ class Form(str, Enum):
         return self.value
 
 
-def load_model(path: Path) -> tuple[DeepFuse, Form]:
+def load_model(path: Path, levels: int | None = None) -> tuple[DeepFuse, Form]:
     """Return the network of a weights file in evaluation mode, and the form of the file.
 
+    Args:
+        path: The file, or a folder with a `model.safetensors`.
+        levels: How many levels the weights must have been trained for; None takes any.
+
     Raises:
-        InputError: the file is unreadable, or its weights are not DeepFuse's.
+        InputError: the file is unreadable, its weights are not DeepFuse's, or were trained for
+            another number of levels.
     """
     state = load_checkpoint(path)
     _, form = _find_tensors(state, path)
-    model = DeepFuse(original=form is Form.ORIGINAL)
+    trained = levels_of(state, path)
+    if levels not in (None, trained):
+        raise InputError(
+            f"{path} was trained with --levels {trained}, so it cannot be used with --levels "
+            f"{levels}; leave --levels out, or give weights that run_train.py --levels {levels} "
+            "has made"
+        )
+    model = DeepFuse(form is Form.ORIGINAL) if trained == 1 else DeepFusePyramid(trained)
     load_into(model, state, path)
     return model.eval(), form
+
+
+def levels_of(state: Mapping[str, Any], path: Path) -> int:
+    """Return for how many levels of a pyramid weights were trained, 1 if nothing is recorded.
+
+    Raises:
+        InputError: what is recorded is no number of levels.
+    """
+    records = [state.get("about"), state.get("arguments")]  # of safetensors and of a checkpoint
+    found = [each["levels"] for each in records if isinstance(each, Mapping) and "levels" in each]
+    if not found:
+        return 1
+    if str(found[0]) not in map(str, LEVELS):
+        raise InputError(
+            f"{path} records {found[0]!r} levels; run_train.py makes 1 to {LEVELS[-1]}"
+        )
+    return int(found[0])
 
 
 def load_into(model: nn.Module, state: Mapping[str, Any], path: Path) -> Form:

@@ -37,10 +37,15 @@ def ours(device: torch.device) -> Mapping[str, Case]:
     keep_freed_memory()
     model = DeepFuse().to(device).to(memory_format=memory_format(device))
     exposures = noise(BATCH, 2, SIDE, SIDE).to(device)
+    means = exposures.mean(dim=(2, 3))
     fusion = ImageFusion(device=str(device))
     pair = gray_pair(*PAIR)
+
+    def loss() -> Tensor:
+        return deepfuse_loss(exposures, model(exposures), means)["loss"]
+
     return {
-        "train": training_step(model, lambda: deepfuse_loss(exposures, model(exposures))["loss"]),
+        "train": training_step(model, loss),
         "fuse": lambda: fusion.fuse(pair),
     }
 
@@ -55,9 +60,11 @@ def plain(device: torch.device) -> Mapping[str, Case]:
 
     def loss() -> Tensor:
         fused = model(exposures)
-        levels = (fused.mean(dim=(1, 2, 3)) - exposures.mean(dim=(1, 2, 3))).square().mean()
+        weights = torch.exp(-(exposures.mean(dim=(2, 3), keepdim=True) - 0.5).square() / 0.08)
+        level = (weights * exposures).sum(dim=1) / weights.sum(dim=1)
+        squares = (fused[:, 0] - level).unfold(1, 44, 4).unfold(2, 44, 4).mean(dim=(3, 4))
         clipped = (fused - fused.clamp(0, 1)).abs().mean()
-        return mef_ssim_loss(exposures, fused) + 0.1 * levels + clipped
+        return mef_ssim_loss(exposures, fused) + 0.2 * squares.square().mean() + clipped
 
     @torch.no_grad()
     def fuse() -> Image:
