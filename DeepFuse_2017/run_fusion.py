@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RESULTS = HERE / "data_result" / "pair"
 OWN = [DefaultSet(EXPOSURES, HERE / "data_test", RESULTS)]  # fused if it holds files
 DEMO = [DefaultSet(EXPOSURES, HERE / "demo", RESULTS)]
+RECOMMENDED = {"levels": 3}  # what the web page begins with; the default is the paper's
 
 
 def build_parser() -> FlagParser:

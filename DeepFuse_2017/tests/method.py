@@ -21,7 +21,10 @@ OTHER_RUN = {  # flags that make it another run, by what is said of them
     "--gamma True (now False)": ("--no-gamma",),
     "--level_weight 0.2 (now 0.0)": ("--level_weight", 0),
 }
-EXPORTS: dict[str, dict[str, str]] = {"": {}}  # flags of run_export.py, and of `ImageFusion`
+EXPORTS: dict[str, dict[str, int]] = {  # flags of run_export.py, and of `ImageFusion`
+    "": {"levels": 1},
+    "--levels 3": {"levels": 3},
+}
 EXPORTED = {  # some of the metadata
     "sources": "under over", "channels": "1", "luma": "0.299 0.587 0.114", "order": "given",
     "tiles": "independent", "receptive_radius": "12", "stride": "1", "min_side": "4",

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = ("640x480", "333x217", "1280x1024")  # width and height in pixels
 LUMA = (0.299, 0.587, 0.114)
 EXPORTS = {
-    "DeepFuse_2017": ("",),
+    "DeepFuse_2017": ("", "--levels 3"),
     "DenseFuse_2019": (
         *("--strategy addition", "--strategy l1", "--strategy max"),
         "--strategy addition --rgb_mode channels",

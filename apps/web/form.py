@@ -161,11 +161,11 @@ def _field(setting: Setting) -> gr.Checkbox | gr.Dropdown:
     """Return a field for a setting, called as its flag."""
     label = setting.flag.lstrip("-")
     if not setting.choices:
-        return gr.Checkbox(setting.default, label=label, info=setting.help)
+        return gr.Checkbox(setting.first, label=label, info=setting.help)
     choices = [(choice, choice) for choice in setting.choices]
     return gr.Dropdown(
-        choices if setting.default else [("no", ""), *choices],
-        value=setting.default or "",
+        choices if setting.first else [("no", ""), *choices],
+        value=str(setting.first or ""),
         label=label,
         info=setting.help,
         allow_custom_value=setting.is_open,

@@ -55,6 +55,7 @@ class Setting(NamedTuple):
         default: Its value if it is not given.
         choices: Its values; none of a switch, which is on or off.
         is_open: True if other values may be typed.
+        first: What the page begins with: the method's `RECOMMENDED` if it has any, or the default.
     """
 
     flag: str
@@ -62,6 +63,7 @@ class Setting(NamedTuple):
     default: Any
     choices: tuple[str, ...]
     is_open: bool
+    first: Any
 
     def words(self, value: Any) -> list[str]:
         """Return what the command line says for a value; the empty text is no value."""
@@ -124,7 +126,9 @@ class Method:
                 for action in group.actions
                 if group is own or action.dest in taken
             ]
-            settings = [setting for setting in map(_offer, actions) if setting]
+            recommended = getattr(self._script, "RECOMMENDED", {})
+            offered = (_offer(action, recommended) for action in actions)
+            settings = [setting for setting in offered if setting]
             examples = source.find(demo.folder, "demo", False)
             yield source.name, Kind(source, own.title, settings, examples)
 
@@ -156,7 +160,7 @@ class Method:
         return Fused(sources, image, output, seconds, messages.texts)
 
 
-def _offer(action: argparse.Action) -> Setting | None:
+def _offer(action: argparse.Action, recommended: Mapping[str, Any]) -> Setting | None:
     """Return a flag as a setting of the page, or None if it is neither a choice nor a switch."""
     listed = _OPEN_CHOICE.fullmatch(action.metavar) if isinstance(action.metavar, str) else None
     if not (action.choices or listed or isinstance(action.default, bool)):
@@ -164,7 +168,8 @@ def _offer(action: argparse.Action) -> Setting | None:
     words = listed[1].split(",") if listed else map(str, action.choices or ())
     choices = tuple(word for word in words if not (listed and word.isupper()))
     text = (action.help or "").rpartition(" (default: ")[0] or action.help or ""
-    return Setting(action.option_strings[0], text, action.default, choices, bool(listed))
+    first = recommended.get(action.dest, action.default)
+    return Setting(action.option_strings[0], text, action.default, choices, bool(listed), first)
 
 
 def find_methods() -> list[Method]:

@@ -28,6 +28,9 @@ class Case(NamedTuple):
 
 CASES = {
     "DeepFuse": Case("DeepFuse_2017", sources=EXPOSURES),
+    "DeepFuse levels": Case(
+        "DeepFuse_2017", ("--levels", "3"), ("--levels", "3"), sources=EXPOSURES
+    ),
     "DenseFuse": Case("DenseFuse_2019", ("--strategy", "l1"), ("--strategy", "l1")),
     "DenseFuse RGB": Case("DenseFuse_2019", ("--rgb_mode", "channels"), ("--rgb_mode", "channels")),
     "NestFuse": Case("NestFuse_2020", ("--tiled",)),

@@ -65,6 +65,16 @@ def test_a_switch_becomes_a_bare_flag(methods: dict[str, Method]) -> None:
     assert by_flag(methods["DeepFuse"], "--align").words(True) == ["--align"]
 
 
+def test_the_page_begins_with_what_a_method_recommends(methods: dict[str, Method]) -> None:
+    levels = by_flag(methods["DeepFuse"], "--levels")
+    assert (levels.default, levels.choices, levels.first) == (None, ("1", "3"), 3)
+    assert levels.words("3") == ["--levels=3"]
+    for method in methods.values():
+        for kind in method.kinds.values():
+            for setting in kind.settings:
+                assert setting.flag == "--levels" or setting.first == setting.default
+
+
 def test_a_folder_more_is_a_method_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, methods: dict[str, Method]
 ) -> None:
