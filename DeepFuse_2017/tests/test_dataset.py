@@ -179,11 +179,21 @@ def test_means_are_those_of_the_whole_exposures(tmp_path: Path) -> None:
     for pair, means in map(dataset.__getitem__, range(5)):
         torch.testing.assert_close(means, torch.tensor([100 / 255, 119.5 / 255]))
         assert not torch.allclose(pair.mean(dim=(1, 2)), means, atol=1e-3)
-    for index in range(5):
-        pair, means = ExposureDataset([scene], 16, patches=5, gamma=True)[index]
-        if 0 < pair[0].min() < 1:
-            power = float(pair[0].log().mean() / np.log(200 / 255))
-            assert means[0] == pytest.approx((200 / 255) ** power / 2, abs=1e-4)
+
+
+def test_means_are_those_of_the_raised_exposures(tmp_path: Path) -> None:
+    """One exposure is 0.8 in its left half and 0 elsewhere, the other one 0.9 everywhere."""
+    half = np.where(np.arange(80) < 40, 204, 0).astype(np.uint8)
+    put(tmp_path / "s" / "a.png", np.tile(half, (20, 1)))
+    put(tmp_path / "s" / "b.png", np.full((20, 80), 229, np.uint8))
+    dataset = ExposureDataset(load_scenes([tmp_path]), 16, patches=20, gamma=True)
+    checked = 0
+    for pair, means in map(dataset.__getitem__, range(20)):
+        assert float(means[1]) == pytest.approx(float(pair[1, 0, 0]), abs=1e-6)
+        if float(pair[0].min()) > 0:  # in the left half
+            assert float(means[0]) == pytest.approx(float(pair[0, 0, 0]) / 2, abs=1e-6)
+            checked += 1
+    assert checked > 3
 
 
 def test_means_of_stacks_belong_to_the_chosen_exposures(tmp_path: Path) -> None:
