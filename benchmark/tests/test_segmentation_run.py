@@ -39,6 +39,7 @@ def segment(home: Path, *more: str) -> Done:
     return subprocess.run(command, cwd=home, capture_output=True, encoding="utf-8", check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mmseg") is None, reason="mmsegmentation is not installed")
 def test_a_segmenter_is_trained_and_tested_from_any_folder(home: Path) -> None:
     done = segment(home, "--protocol", "visible")
@@ -54,6 +55,7 @@ def test_a_segmenter_is_trained_and_tested_from_any_folder(home: Path) -> None:
     assert "onedl-mmsegmentation" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("mmseg") is None, reason="mmsegmentation is not installed")
 def test_the_reason_of_a_failed_training_is_printed(home: Path) -> None:
     (home / "broken.safetensors").write_bytes(b"nothing")
