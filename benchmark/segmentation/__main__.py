@@ -211,8 +211,8 @@ def describe(args: argparse.Namespace, images: LabeledSet) -> dict[str, str]:
         f"crops of {args.crop[0]}x{args.crop[1]}, the last weights are tested",
         "Numbers": "IoU in percent over all pixels of the test, mean ± standard deviation (of a "
         f"sample) over seeds {', '.join(map(str, args.seeds))}",
-        "Machine": f"{describe_machine(args.device)}, {args.threads} threads for each of "
-        f"{args.workers} processes",
+        "Machine": f"{describe_machine(args.device)}; {args.workers} at a time, threads of each: "
+        f"{args.threads}",
         "Versions": versions(more=PACKAGES),
     }
     found = revision(ROOT)

@@ -41,7 +41,7 @@ def markdown(results: Results, averaged: Sequence[int]) -> list[str]:
     """Return the lines of the table: mean and deviation over the seeds, in percent.
 
     The deviation is that of a sample, and left out if there is one seed. The best mean of a column
-    is bold.
+    is bold, unless all are equal.
 
     Args:
         results: The scores.
@@ -53,7 +53,8 @@ def markdown(results: Results, averaged: Sequence[int]) -> list[str]:
         for name, seeds in results.items()
     }
     means = np.array([rows.mean(axis=0) for rows in values.values()])
-    best = np.nanmax(np.where(np.isnan(means), -np.inf, means), axis=0)
+    least, best = np.fmin.reduce(means), np.fmax.reduce(means)  # nan where no row has a value
+    best[least == best] = np.nan
     head = ["the segmenter sees", *(CLASSES[c] for c in averaged), "mIoU", "without background"]
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for name, rows in values.items():
