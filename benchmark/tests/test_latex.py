@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.efficiency import Efficiency
 from benchmark.entries import GIVEN
+from benchmark.external import WHOLE
 from benchmark.fusing import RunRecord
 from benchmark.published import NOT_GIVEN
 from benchmark.report import Report, write_latex
@@ -58,13 +59,14 @@ def test_quoted_rows_stand_below(tmp_path: Path) -> None:
     assert lines[row + 1] == r"\bottomrule"
 
 
-def test_notes_on_time_stand_with_the_device(tmp_path: Path) -> None:
+def test_notes_on_time_stand_in_the_caption(tmp_path: Path) -> None:
     report = made_up(tmp_path)
     runs = {"DenseFuse": RunRecord(1.0, 2.0, "cuda", reused=True, note="with a_b")}
     report = replace(report, records=report.records | runs | {"BFFR": GIVEN})
     lines = written(report, tmp_path)
-    assert r"DenseFuse & 1.000 & 2 & cuda; earlier run; with a\_b \\" in lines
-    assert rf"BFFR & -- & -- & {GIVEN.note} \\" in lines
+    assert r"DenseFuse & 1.000 & 2 & cuda; earlier run \\" in lines
+    assert r"DenseFuse: with a\_b." in lines
+    assert f"BFFR: {GIVEN.note}." in lines
 
 
 def test_one_image_has_no_deviations(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_the_command_in_the_file_makes_a_page(tmp_path: Path, deviations: bool) 
         for scene in report.images.scenes
     ]
     needs = Efficiency(123_456_789, 1_234_567_890_123, 123.456, 12345.6)
-    runs = {method: RunRecord(1.5, 1000.0, "cpu", efficiency=needs) for method in methods}
+    runs = {method: RunRecord(1.5, 1000.0, "cpu", True, WHOLE, needs) for method in methods}
     images = replace(report.images, name=HARD)
     lines = written(
         replace(
