@@ -158,6 +158,16 @@ def test_a_column_sorts_the_better_first(page: Driver) -> None:
         assert [(h.text, h.get_attribute("aria-sort")) for h in sorted_by] == [(name, direction)]
 
 
+def test_methods_are_filtered_by_name(page: Driver) -> None:
+    field = find(page, "#filter")
+    for typed, shown in (("fuse", ["DenseFuse"]), ("", list(SCORES)), ("zzz", [])):
+        field.clear()
+        field.send_keys(typed, webdriver.Keys.SPACE, webdriver.Keys.BACKSPACE)
+        rows = page.find_elements("css selector", "#scores-table tbody tr")
+        visible = [row.find_element("css selector", "th") for row in rows if row.is_displayed()]
+        assert [head.get_attribute("data-value") for head in visible] == shown
+
+
 def test_columns_are_sorted_from_the_keyboard(page: Driver) -> None:
     page.execute_script("document.querySelector('#cost-table button').focus()")
     keys(page, "TAB", "ENTER")

@@ -29,6 +29,14 @@ for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
 }
 
+const filter = document.getElementById("filter");
+filter.addEventListener("input", () => {
+  const wanted = filter.value.toLowerCase();
+  for (const row of document.getElementById("scores-table").tBodies[0].rows) {
+    row.hidden = !row.cells[0].dataset.value.toLowerCase().includes(wanted);
+  }
+});
+
 // Viewer: two pictures of a scene on top of each other, the left one cut off at the divider.
 
 const STEP = 2; // percent
