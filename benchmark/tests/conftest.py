@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from benchmark.environment import child_environment
 from benchmark.tests.cli import save
+from benchmark.tests.stand_ins import add_pairs
 
 settings.register_profile("fast", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("fast")
@@ -65,3 +66,16 @@ def scenes(folder: Path) -> Path:
         save(folder / f"first/{scene}.png", exposures[0])
         save(folder / f"middle/{scene}.png", exposures.mean(axis=0).astype(np.uint8))
     return folder
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """The set of the pairs a, b and c."""
+    add_pairs(tmp_path / "set", "abc")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where results go; it does not exist."""
+    return tmp_path / "out"

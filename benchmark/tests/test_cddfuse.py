@@ -10,13 +10,11 @@ import torch
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from benchmark.image_files import read_channels
 from benchmark.metrics import CONVENTIONS
-from benchmark.tests.reference import ABSENT, REFERENCE
+from benchmark.tests.reference import ABSENT, REFERENCE, TANG, largest_differences
 
 CONVENTION = CONVENTIONS["cddfuse"]
 STANDARD = CONVENTIONS["standard"]
-TANG = REFERENCE / "data" / "tang"
 VALUES = REFERENCE / "golden" / "cddfuse.csv"
 PRINTED = {  # the evaluator's order, VIF by its right name
     "EN": "en", "SD": "sd", "SF": "sf", "AG": "ag", "MI": "mi", "CC": "cc",
@@ -34,13 +32,7 @@ def test_all_values_of_the_evaluator(capsys: pytest.CaptureFixture[str]) -> None
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["method", "image", *PRINTED]
     assert len(rows) == 18
-    largest = dict.fromkeys(PRINTED, 0.0)
-    for row in rows:
-        folders = ("vis", "ir", f"fused/{row['method']}")
-        vis, ir, fused = (read_channels(TANG / folder / row["image"]) for folder in folders)
-        found = CONVENTION.score(list(PRINTED.values()), [vis, ir], fused)
-        for name, value in zip(PRINTED, found, strict=True):
-            largest[name] = max(largest[name], abs(value / float(row[name]) - 1))
+    largest = largest_differences(rows, CONVENTION, PRINTED)
     with capsys.disabled():
         print("\nlargest relative difference to 18 values of the evaluator each:")
         print("\n".join(f"{name:5} {difference:.1e}" for name, difference in largest.items()))

@@ -15,17 +15,6 @@ Average,,7.1,,,
 """
 
 
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    add_pairs(tmp_path / "set", "abc")
-    return tmp_path / "set"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def published(folder: Path, text: str) -> str:
     file = folder / "paper.csv"
     file.write_text(text, encoding="utf-8")

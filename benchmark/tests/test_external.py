@@ -42,17 +42,6 @@ print("Mean time: 0.250 seconds per result, without reading and writing")
 """
 
 
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    add_pairs(tmp_path / "set", "abc")
-    return tmp_path / "set"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def command(folder: Path, script: str, placeholders: str) -> str:
     file = folder / "my code" / "run.py"
     file.parent.mkdir(exist_ok=True)

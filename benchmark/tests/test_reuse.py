@@ -8,18 +8,7 @@ import pytest
 from benchmark.methods import BASELINES
 from benchmark.tests.cli import read, save
 from benchmark.tests.runs import REPORTS, call, stand_ins, written
-from benchmark.tests.stand_ins import SIZE, add_pairs, stand_in
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    add_pairs(tmp_path / "set", "abc")
-    return tmp_path / "set"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+from benchmark.tests.stand_ins import SIZE, stand_in
 
 
 @pytest.mark.parametrize("record", ["", "{", "[1]", '{"a": 1}', "\0"])

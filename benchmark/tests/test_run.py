@@ -27,17 +27,6 @@ needs_packages = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    add_pairs(tmp_path / "set", "abc")
-    return tmp_path / "set"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
 def test_pairs(tmp_path: Path, pairs: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     methods = {**stand_ins(tmp_path, "good", "inverse"), "Average": BASELINES["Average"]}
     assert call(pairs, out, methods, "--split", "all") == 0

@@ -8,15 +8,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmark.image_files import read_channels
 from benchmark.metrics import CONVENTIONS, mef_ssim
 from benchmark.tests.plain import patches, window
-from benchmark.tests.reference import ABSENT, REFERENCE
+from benchmark.tests.reference import ABSENT, TANG, largest_differences
 
 CONVENTION = CONVENTIONS["tang"]
 STANDARD = CONVENTIONS["standard"]
 Bytes = NDArray[np.uint8]
-TANG = REFERENCE / "data" / "tang"
 PRINTED = {  # the toolbox's names of the columns
     "EN": "en", "SD": "sd", "SF": "sf", "AG": "ag", "MI": "mi", "CC": "cc",
     "SCD": "scd", "PSNR": "psnr", "MSE": "mse", "Qabf": "qabf", "VIF": "vif",
@@ -30,13 +28,7 @@ def test_all_published_values(capsys: pytest.CaptureFixture[str]) -> None:
         rows = list(csv.DictReader(file))
     assert set(rows[0]) == {"method", "image", *PRINTED}
     assert len(rows) == 18
-    largest = dict.fromkeys(PRINTED, 0.0)
-    for row in rows:
-        folders = ("vis", "ir", f"fused/{row['method']}")
-        vis, ir, fused = (read_channels(TANG / folder / row["image"]) for folder in folders)
-        found = CONVENTION.score(list(PRINTED.values()), [vis, ir], fused)
-        for name, value in zip(PRINTED, found, strict=True):
-            largest[name] = max(largest[name], abs(value / float(row[name]) - 1))
+    largest = largest_differences(rows, CONVENTION, PRINTED)
     with capsys.disabled():
         print("\nlargest relative difference to 18 published values each:")
         print("\n".join(f"{name:5} {difference:.1e}" for name, difference in largest.items()))
