@@ -72,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
     from utils.common.pipeline import fuse_files
 
-    fusion, readers = load_fusion(args)
+    fusion, readers = load_fusion(args, jobs)
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...")
     if not args.segment:
         print("Fusing...")
@@ -84,9 +84,11 @@ def main(args: argparse.Namespace) -> int:
     return status
 
 
-def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+def load_fusion(
+    args: argparse.Namespace, jobs: Sequence[FusionJob] = ()
+) -> tuple["ImageFusion", dict[str, "Reader"]]:
     """Return the method with its settings, and what reads the sources of each kind of job."""
-    from utils.common.infrared import read_pair
+    from utils.common.registered_pairs import pair_reader
     from utils.util_fusion import ImageFusion
 
     fusion = ImageFusion(
@@ -94,7 +96,7 @@ def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Rea
         authors_quirks=args.authors_quirks,
         **fusion_options(args),
     )
-    return fusion, {"pair": read_pair}
+    return fusion, {"pair": pair_reader(args, jobs)}
 
 
 def prepare_segmentation(

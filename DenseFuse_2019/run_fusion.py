@@ -8,7 +8,7 @@ from utils import HERE
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, fusion_options
 from utils.common.infrared_pairs import PAIRS, add_pair_flags
-from utils.common.pairs import DefaultSet, find_jobs
+from utils.common.pairs import DefaultSet, FusionJob, find_jobs
 from utils.utils import run_main
 
 if TYPE_CHECKING:
@@ -63,14 +63,16 @@ def main(args: argparse.Namespace) -> int:
     # PyTorch takes seconds to load: --help and wrong paths are answered before.
     from utils.common.pipeline import fuse_files
 
-    fusion, readers = load_fusion(args)
+    fusion, readers = load_fusion(args, jobs)
     print(f"{fusion.weights} model loaded ({fusion.form}).\nLoading data...\nFusing...")
     return fuse_files(fusion, jobs, args, readers)
 
 
-def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
+def load_fusion(
+    args: argparse.Namespace, jobs: Sequence[FusionJob] = ()
+) -> tuple["ImageFusion", dict[str, "Reader"]]:
     """Return the method with its settings, and what reads the sources of each kind of job."""
-    from utils.common.infrared import read_pair
+    from utils.common.registered_pairs import pair_reader
     from utils.util_fusion import ImageFusion
 
     fusion = ImageFusion(
@@ -79,7 +81,7 @@ def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Rea
         rgb_mode=args.rgb_mode,
         **fusion_options(args),
     )
-    return fusion, {"pair": read_pair}
+    return fusion, {"pair": pair_reader(args, jobs)}
 
 
 if __name__ == "__main__":

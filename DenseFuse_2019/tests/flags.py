@@ -18,6 +18,11 @@ FUSION = {
     "ir_range": ("5:9", "5:9"),
     "ir_color": ("luma", "luma"),
     "resize": ("ir", "ir"),
+    "register": ("affine", "affine"),
+    "register_failed": ("keep", "keep"),
+    "register_rig": ("True", True),
+    "register_to": ("a.csv", Path("a.csv")),
+    "register_from": ("b.csv", Path("b.csv")),
     "rgb_mode": ("channels", "channels"),
     **method.FUSION_FLAGS,
 }
@@ -27,5 +32,6 @@ WRONG_TRAINING = {"--sampling all": "invalid choice: 'all'"}
 WRONG_FUSION = {
     "--ir_range wide": "LO:HI",
     "--ir_range 9:5": "LO < HI",
+    "--register rigid": "invalid choice: 'rigid'",
     method.WRONG_FUSION: "invalid choice",
 }

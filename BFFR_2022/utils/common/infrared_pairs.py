@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from utils.common.flags import FlagParser
+from utils.common.flags import BooleanFlag, FlagParser
 from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import LAYOUTS, find_sides
 from utils.common.pairs import Found, SourceKind, find_pairs, match, skip_lonely
@@ -36,6 +36,44 @@ def add_pair_flags(parser: FlagParser) -> None:
         "--resize",
         choices=("ir", "vis"),
         help="scale this image to the size of the other one; that does not align them",
+    )
+    add_register_flags(parser)
+
+
+def add_register_flags(parser: FlagParser) -> None:
+    """Add the flags that bring infrared images onto visible ones."""
+    group = parser.add_flag_group("registration")
+    group.add_argument(
+        "--register",
+        choices=("none", "similarity", "affine", "homography"),
+        default="none",
+        help="bring the infrared image onto the visible one by such a transform; affine suits two "
+        "cameras on one mount",
+    )
+    group.add_argument(
+        "--register_failed",
+        choices=("error", "keep"),
+        default="error",
+        help="report a pair that cannot be registered and do not fuse it, or fuse it as it is",
+    )
+    group.add_argument(
+        "--register_rig",
+        action=BooleanFlag,
+        default=False,
+        help="take one transform for all pairs or frames, the median of those found",
+    )
+    group.add_argument(
+        "--register_to",
+        type=Path,
+        metavar="CSV",
+        help="write the transforms, from infrared to visible pixels, to this file",
+    )
+    group.add_argument(
+        "--register_from",
+        type=Path,
+        metavar="CSV",
+        help="take the transforms from this file instead of finding them; the row * is for all "
+        "pairs without a row",
     )
 
 

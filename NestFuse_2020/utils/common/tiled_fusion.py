@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.common.color import luma, recolor
+from utils.common.covered import Covered
 from utils.common.tile import Tile, round_up, tiles
 from utils.common.values import Image, Pixels, as_pixels, channels_first, from_unit, mirror, to_unit
 from utils.util_device import (
@@ -144,6 +145,8 @@ class TiledFusion(ABC):
         if self.precision == "auto":
             self.precision = self._faster_precision(images)
         fused = self._fuse(images, self.precision, steady)
+        if isinstance(sources, Covered):
+            return sources.keep_first(fused)
         return channels_first(fused) if isinstance(sources[0], Tensor) else fused
 
     def _fuse(self, sources: Sequence[Pixels], precision: str, steady: Steady = as_found) -> Pixels:

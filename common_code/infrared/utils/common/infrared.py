@@ -90,7 +90,7 @@ def narrow_range(pixels: Array) -> float | None:
 def read_pair(
     job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
 ) -> list[Array]:
-    """Read the visible and the infrared image of a job, both of one size.
+    """Read the visible and the infrared image of a job, both of one size (a `Reader`).
 
     Args:
         job: The job.
@@ -105,20 +105,27 @@ def read_pair(
     Raises:
         InputError: unreadable, colored infrared, or of different sizes without `--resize`.
     """
-    path = job.sources[1]
-    visible = inputs.read(job.sources[0])
-    infrared = as_gray(path, inputs.read(path, physical=True), args.ir_color, inputs)
-    if args.ir_range == "full":
-        inputs.once("narrow", lambda: _warn_if_narrow(path, infrared, notices))
-    infrared = scale_ir(path, infrared, args.ir_range, inputs)
+    visible, infrared = read_values(job, args, notices, inputs)
     if args.resize == "ir":
         infrared = resize_to(infrared, *visible.shape[:2])
     elif args.resize == "vis":
         visible = resize_to(visible, *infrared.shape[:2])
     images = [visible, infrared]
-    remedy = "; --resize ir or --resize vis scales one to the other"
-    check_images(job, images, notices, inputs, resizing=remedy)
+    remedy = "; --resize ir or --resize vis scales one to the other, --register aligns them"
+    check_images(job, images, notices, inputs, remedy, "--register brings them together")
     return images
+
+
+def read_values(
+    job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+) -> tuple[Array, Array]:
+    """Read the visible and the infrared image of a job, each of its own size; see `read_pair`."""
+    path = job.sources[1]
+    visible = inputs.read(job.sources[0])
+    infrared = as_gray(path, inputs.read(path, physical=True), args.ir_color, inputs)
+    if args.ir_range == "full":
+        inputs.once("narrow", lambda: _warn_if_narrow(path, infrared, notices))
+    return visible, scale_ir(path, infrared, args.ir_range, inputs)
 
 
 def _warn_if_narrow(path: Path, infrared: Array, notices: Notices) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Call
 from tests.helpers import get, picture, put, put_pair
-from utils.common import infrared
+from utils.common import registered_pairs
 
 
 @pytest.mark.parametrize("verbose", [(), ("--verbose",)])
@@ -134,13 +134,13 @@ def test_a_result_of_another_process_is_not_replaced(
     ir, vis = put_pair(tmp_path, "a")
     output = tmp_path / "out" / "a.png"
     flags = ("--ir", ir, "--vis", vis, "--output", output)
-    read = infrared.read_pair
+    read = registered_pairs.read_pair
 
     def read_slowly(*args: object, **kwargs: object) -> object:
         put(output, picture(5))  # the other process is faster
         return read(*args, **kwargs)
 
-    monkeypatch.setattr(infrared, "read_pair", read_slowly)
+    monkeypatch.setattr(registered_pairs, "read_pair", read_slowly)
     outcome = fuse(*flags)
     assert outcome.status == 1
     assert "another process has written this file meanwhile" in outcome.err

@@ -1,0 +1,170 @@
+# From common_code/infrared/utils/common/registered_pairs.py; edit it there, then tools/sync.py.
+"""Read pairs and bring the infrared image onto the visible one: `--register`."""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from utils.common.align import SURE, to_pixels, warp
+from utils.common.color import luma_of_array
+from utils.common.covered import Covered
+from utils.common.image import resize_to
+from utils.common.infrared import read_pair, read_values
+from utils.common.names import strip_mark
+from utils.common.pairs import FusionJob
+from utils.common.registration import ALIGNED, FAILED, Registration, describe, register
+from utils.common.registration_csv import ALL, add_row, read_table, start_table
+from utils.common.rig import Track, find_rig
+from utils.common.sources import FILES, Inputs, Notices, Reader
+from utils.common.values import Array, from_unit, to_unit
+from utils.common.video_paths import is_video
+from utils.utils import InputError
+
+FEATHER = 0.02  # of the width: over which the infrared image fades in from its border
+
+
+def pair_reader(args: argparse.Namespace, jobs: Sequence[FusionJob] = ()) -> Reader:
+    """Return what reads pairs, with registration if the flags ask for it.
+
+    Args:
+        args: Parsed flags of `add_pair_flags`.
+        jobs: What will be read; a rig is found from it.
+
+    Raises:
+        InputError: flags that do not go together, a table that cannot be read or written, or a rig
+            that cannot be found.
+    """
+    if args.register_from and args.register != "none":
+        raise InputError("--register finds transforms and --register_from reads them; give one")
+    wanted = args.register != "none" or args.register_from
+    for flag in ("register_to", "register_rig"):
+        if getattr(args, flag) and args.register == "none":
+            raise InputError(f"--{flag} needs --register similarity, affine or homography")
+    if not wanted:
+        return read_pair
+    if args.resize:
+        raise InputError("registered images have the size of the visible one; leave --resize out")
+    if jobs and all(job.kind != "pair" for job in jobs):
+        raise InputError("--register brings infrared images onto visible ones; leave it out")
+    return RegisteredPairs(args, [job for job in jobs if job.kind == "pair"])
+
+
+class RegisteredPairs:
+    """A `Reader` that registers.
+
+    Args:
+        args: Parsed flags of `add_pair_flags`.
+        jobs: Pairs that a rig is found from.
+    """
+
+    def __init__(self, args: argparse.Namespace, jobs: Sequence[FusionJob]) -> None:
+        self.table = read_table(args.register_from) if args.register_from else {}
+        self.tracks: dict[Path, Track] = {}
+        self.frames: Counter[Path] = Counter()
+        self.rig: Registration | None = None
+        if args.register_to:
+            start_table(args.register_to, args.overwrite)
+        if args.register_rig:
+            self.rig, origin = find_rig(jobs, args)
+            print(f"Rig: {in_words(self.rig)}; {origin}")
+            if args.register_to:
+                add_row(args.register_to, ALL, self.rig)
+
+    def __call__(
+        self, job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
+    ) -> list[Array]:
+        """Read a pair, register it, and say what was found.
+
+        Returns:
+            The visible image, and the infrared one on its grid.
+
+        Raises:
+            InputError: unreadable, or not registered without `--register_failed keep`.
+        """
+        visible, infrared = read_values(job, args, notices, inputs)
+        name = strip_mark(job.sources[0].stem, "vis")
+        names = [name]
+        if is_video(job.sources[0]):
+            names.insert(0, f"{name} {args.start + self.frames[job.sources[0]]}")
+            self.frames[job.sources[0]] += 1
+        found = self._find(job, args, names, visible, infrared)
+        if args.register_to and not self.rig:
+            add_row(args.register_to, names[0], found)
+        notices.add(f"results of registering {name}", f"{names[0]}: {in_words(found)}", "note")
+        if found.status == FAILED and args.register_failed != "keep":
+            raise InputError(
+                f"could not register {job.sources[1]} onto {job.sources[0]} (confidence "
+                f"{found.confidence:.2f}, needed {SURE}); --register_failed keep fuses it as it is,"
+                " --register_from takes a known transform"
+            )
+        same_size = visible.shape[:2] == infrared.shape[:2]
+        if found.status == FAILED or (found.status == ALIGNED and same_size):
+            return [visible, resize_to(infrared, *visible.shape[:2]) if not same_size else infrared]
+        return place(visible, infrared, found.matrix)
+
+    def _find(
+        self,
+        job: FusionJob,
+        args: argparse.Namespace,
+        names: Sequence[str],
+        visible: Array,
+        infrared: Array,
+    ) -> Registration:
+        """Return the transform of a pair; of its `names` in the table, the first counts."""
+        if self.rig:
+            return self.rig
+        if args.register_from:
+            row = next((self.table[name] for name in (*names, ALL) if name in self.table), None)
+            if not row:
+                raise InputError(f"{args.register_from} (--register_from) has no row {names[0]}")
+            found = describe(row.matrix, visible.shape, infrared.shape, row.confidence)
+            return replace(found, status=row.status)
+        if is_video(job.sources[0]):
+            track = self.tracks.setdefault(job.sources[0], Track(args.register))
+            return track(visible, infrared)
+        return register(visible, infrared, args.register)
+
+
+def in_words(found: Registration) -> str:
+    """Return what was found, in one line."""
+    return (
+        f"{found.status}, shift {found.shift[0]:+.1f} {found.shift[1]:+.1f} pixels, rotation "
+        f"{found.rotation:+.2f} degrees, scale {found.scale:.3f}, corners moved by "
+        f"{found.displacement:.1f} pixels, confidence {found.confidence:.2f}"
+    )
+
+
+def place(visible: Array, infrared: Array, matrix: Array) -> Covered:
+    """Return a visible image and the infrared one on its grid.
+
+    The infrared image fades into the visible luma towards its border, over a fiftieth of the width.
+    Where it has no content, the visible luma stands in its place, so that nothing dark is fused
+    next to the border; there, the result is the visible image alone (see `Covered`).
+
+    Args:
+        visible: (H, W) or (H, W, 3), 8 or 16 bits.
+        infrared: (h, w), 8 or 16 bits, or float32 in [0, 1].
+        matrix: From infrared to visible pixels, (3, 3).
+    """
+    finer = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))  # visible pixels per infrared pixel
+    if finer < 0.75:  # the infrared image is larger: averaged, not sampled
+        height, width = (max(2, round(side * finer)) for side in infrared.shape)
+        matrix = (
+            matrix
+            @ to_pixels(infrared.shape)
+            @ np.linalg.inv(to_pixels((height, width), infrared.shape[0] / infrared.shape[1]))
+        )
+        infrared = resize_to(infrared, height, width)
+    shape = visible.shape[:2]
+    inverse = np.linalg.inv(matrix)
+    content = warp(np.ones(infrared.shape, np.float32), inverse, shape, cv2.BORDER_CONSTANT) > 0.999
+    drawn = to_unit(warp(infrared, inverse, shape, cv2.BORDER_REPLICATE))
+    inward = cv2.distanceTransform(content.astype(np.uint8), cv2.DIST_L2, 5)
+    share = (inward / max(1.0, FEATHER * shape[1])).clip(0, 1).astype(np.float32)
+    mixed = share * drawn + (1 - share) * to_unit(luma_of_array(visible))
+    return Covered([visible, from_unit(mixed, infrared.dtype)], share)

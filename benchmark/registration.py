@@ -1,0 +1,227 @@
+"""Measure how well `--register` undoes known warps of pairs of infrared and visible images.
+
+`cd U2Fusion_2020 && PYTHONPATH=.. python -m benchmark.registration --pairs FOLDER=N` prints tables.
+
+Public pairs are a few pixels off themselves, so consistency is measured: the transform found for a
+warped pair, after the warp, beside the transform found for the pair as it is.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from utils.common.color import luma_of_array
+from utils.common.image import read_image
+from utils.common.infrared_pairs import pairs_in
+from utils.common.registration import FAILED, MODELS, Registration, register
+from utils.common.rig import Track, corner_distance
+from utils.common.values import Array
+
+WIDTH = 640  # pixels: errors are given at this width
+CLOSE, FAIR = 3, 5  # pixels of those
+
+
+class Warp(NamedTuple):
+    """The greatest change of each kind; every pair draws its own, up to it in both directions.
+
+    Attributes:
+        shift: Of the width, right and down.
+        rotation: Degrees.
+        scale: Besides 1.
+        corners: Of the width, of each corner by itself, right and down.
+    """
+
+    shift: float
+    rotation: float
+    scale: float
+    corners: float
+
+
+WARPS = {
+    "S": Warp(0.04, 1, 0, 0),
+    "M": Warp(0.08, 3, 0.05, 0),
+    "L": Warp(0.08, 3, 0.05, 0.06),
+}
+
+
+class Pair(NamedTuple):
+    """A visible and an infrared image, gray, and what they are called."""
+
+    name: str
+    visible: Array
+    infrared: Array
+
+    def warped(self, warp: Array) -> Array:
+        """Return the infrared image, warped; what comes in from outside is mirrored."""
+        size = self.infrared.shape[1], self.infrared.shape[0]
+        return cv2.warpPerspective(self.infrared, warp, size, borderMode=cv2.BORDER_REFLECT_101)
+
+    def pixels(self, distance: float) -> float:
+        """Return a distance in visible pixels in those of a width of 640."""
+        return distance * WIDTH / self.visible.shape[1]
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--pairs",
+        nargs="+",
+        required=True,
+        metavar="FOLDER=N",
+        help="N pairs, evenly by name, of a folder of infrared and visible images",
+    )
+    parser.add_argument(
+        "--models", nargs="+", choices=tuple(MODELS), default=["affine"], help="transforms to find"
+    )
+    parser.add_argument(
+        "--warps", nargs="+", choices=tuple(WARPS), default=["S", "M"], help="sizes of the warps"
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="of the warps")
+    parser.add_argument(
+        "--unrelated", type=int, default=0, help="also register so many pairs of different scenes"
+    )
+    parser.add_argument(
+        "--video", action="store_true", help="take each folder for the frames of a video instead"
+    )
+    return parser.parse_args(argv)
+
+
+def read_pairs(named: str) -> list[Pair]:
+    """Return the pairs that `FOLDER=N` names."""
+    folder, _, number = named.rpartition("=")
+    found = list(pairs_in(Path(folder), "--pairs").items())
+    pairs = []
+    for index in np.linspace(0, len(found) - 1, int(number)).round().astype(int):
+        name, paths = found[index]
+        pairs.append(Pair(name, *(luma_of_array(read_image(path)) for path in paths)))
+    return pairs
+
+
+def draw_warp(limits: Warp, shape: Sequence[int], rng: np.random.Generator) -> Array:
+    """Return a random warp from pixels to pixels, (3, 3)."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
+    center = np.array([width - 1, height - 1]) / 2
+    angle = np.radians(rng.uniform(-limits.rotation, limits.rotation))
+    scale = 1 + rng.uniform(-limits.scale, limits.scale)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = (corners - center) @ turn.T + center + rng.uniform(-1, 1, 2) * limits.shift * width
+    moved = moved + rng.uniform(-1, 1, (4, 2)) * limits.corners * width
+    return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
+
+
+def print_consistency(
+    pairs: Sequence[Pair],
+    plain: Sequence[Registration],
+    model: str,
+    size: str,
+    seeds: Sequence[int],
+) -> None:
+    """Print a row: what is found for warped pairs, beside what is found without a warp."""
+    errors: list[float] = []
+    seconds: list[float] = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        for pair, before in zip(pairs, plain, strict=True):
+            warp = draw_warp(WARPS[size], pair.infrared.shape, rng)
+            moved = pair.warped(warp)
+            begun = time.process_time()
+            found = register(pair.visible, moved, model)
+            seconds.append(time.process_time() - begun)
+            if found.status != FAILED:
+                off = corner_distance(found.matrix @ warp, before.matrix, pair.infrared.shape)
+                errors.append(pair.pixels(off))
+    refused = 1 - len(errors) / len(seconds)
+    close, fair = (np.mean(np.array(errors) < limit) for limit in (CLOSE, FAIR))
+    print(
+        f"| {model} | {size} | {refused:.1%} | {np.median(errors):.2f} | {close:.1%} | {fair:.1%} "
+        f"| {np.mean(seconds):.2f} |",
+        flush=True,
+    )
+
+
+def print_plain(
+    sets: Sequence[Sequence[Pair]], plain: Sequence[Registration], names: Sequence[str], model: str
+) -> None:
+    """Print by how much the pairs of each set are moved as they are."""
+    rest = iter(plain)
+    for pairs, name in zip(sets, names, strict=True):
+        found = [(pair, next(rest)) for pair in pairs]
+        moved = [pair.pixels(each.displacement) for pair, each in found if each.status != FAILED]
+        print(f"\n{model}: {name} as it is: moved by {np.median(moved):.1f} pixels (median)")
+
+
+def print_unrelated(pairs: Sequence[Pair], model: str, number: int) -> None:
+    """Print how many pairs of different scenes are taken."""
+    sure = []
+    for index in range(number):
+        turn, first = divmod(index, len(pairs))
+        second = (first + 7 + 11 * turn) % len(pairs)
+        if pairs[first].name == pairs[second].name:  # one scene in two sets
+            second = (second + 1) % len(pairs)
+        found = register(pairs[first].visible, pairs[second].infrared, model)
+        sure.append((found.status != FAILED, found.confidence))
+    taken = sum(each for each, _ in sure)
+    print(
+        f"\n{model}: of {number} pairs of different scenes {taken} taken; highest confidences "
+        f"{', '.join(f'{each:.2f}' for each in sorted(one for _, one in sure)[-3:])}"
+    )
+
+
+def print_video(frames: Sequence[Pair], model: str, size: str, seed: int) -> None:
+    """Print how far the transforms of a video with one warp spread, before and after smoothing."""
+    warp = draw_warp(WARPS[size], frames[0].infrared.shape, np.random.default_rng(seed))
+    track = Track(model)
+    found = {"single": [], "smoothed": []}
+    for frame in frames:
+        moved = frame.warped(warp)
+        found["single"].append(register(frame.visible, moved, model).matrix @ warp)
+        found["smoothed"].append(track(frame.visible, moved).matrix @ warp)
+    shape = frames[0].infrared.shape
+    spread = {
+        kind: max(
+            frames[0].pixels(corner_distance(one, np.median(each, axis=0), shape)) for one in each
+        )
+        for kind, each in found.items()
+    }
+    print(
+        f"| {model} | {size} | {seed} | {len(frames)} | {spread['single']:.2f} "
+        f"| {spread['smoothed']:.2f} |",
+        flush=True,
+    )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Measure and print tables."""
+    cv2.setNumThreads(1)
+    sets = [read_pairs(named) for named in args.pairs]
+    if args.video:
+        print("| model | warp | seed | frames | farthest from the median | smoothed |")
+        print("|---|---|---|---|---|---|")
+        for frames in sets:
+            for model in args.models:
+                for size in args.warps:
+                    for seed in args.seeds:
+                        print_video(frames, model, size, seed)
+        return
+    pairs = [pair for each in sets for pair in each]
+    print(f"{len(pairs)} pairs, seeds {args.seeds}, errors in pixels at a width of {WIDTH}\n")
+    print(f"| model | warp | refused | median error | below {CLOSE} | below {FAIR} | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for model in args.models:
+        plain = [register(pair.visible, pair.infrared, model) for pair in pairs]
+        for size in args.warps:
+            print_consistency(pairs, plain, model, size, args.seeds)
+        print_plain(sets, plain, args.pairs, model)
+        if args.unrelated:
+            print_unrelated(pairs, model, args.unrelated)
+
+
+if __name__ == "__main__":
+    main(parse_args())
