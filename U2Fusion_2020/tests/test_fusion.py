@@ -271,7 +271,7 @@ def test_shifted_sources_are_warned_of(tmp_path: Path, fuse: Call) -> None:
     scene = picture(3, 130, 280, channels=1)
     first = put(tmp_path / "first.png", scene[10:120, 20:260])
     second = put(tmp_path / "second.png", scene[10:120, 40:280])
-    remedies = ("fusing does not align images", "--align brings them together")
+    remedies = ("--register brings them together", "--align brings them together")
     for names, remedy in zip(
         (("--vis", first, "--ir", second), ("--images", first, second)), remedies, strict=True
     ):

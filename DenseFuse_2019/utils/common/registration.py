@@ -33,7 +33,8 @@ SCALES = (0.94, 0.97, 1.0, 1.03, 1.06)
 STEPS = 20  # of Gauss-Newton at a level, at most
 STOP = 0.02  # pixels: a smaller step ends a level
 MIN_DISPLACEMENT = 1 / 640  # of the width: corners that move by less are aligned
-MAX_DISPLACEMENT = 0.35  # of the width: corners that move by more are not believed
+FAR = 0.12  # of the width: the farther the corners move beyond it, the less it is believed
+DOUBT = 4.0  # so much less confidence for each width beyond it
 
 
 def _directions(*changes: tuple[tuple[int, int, float], ...]) -> Array:
@@ -72,21 +73,13 @@ class Level(NamedTuple):
     pull: float
 
 
-COARSE = (Level(WIDTH, WIDTH // 2, 4.0, 0.02),) * 2
-LEVELS = {
-    "affine": (
-        Level(WIDTH, WIDTH // 2, 2.0, 0.01),
-        Level(WIDTH, WIDTH, 1.0, 0.005),
-        Level(2 * WIDTH, WIDTH, 2.0, 0.01),
-    ),
-    "homography": (
-        Level(WIDTH, WIDTH // 2, 4.0, 0.01),
-        Level(WIDTH, WIDTH // 2, 4.0, 0.01),
-        Level(WIDTH, WIDTH // 2, 2.0, 0.005),
-        Level(WIDTH, WIDTH, 1.0, 0.005),
-        Level(2 * WIDTH, WIDTH, 2.0, 0.01),
-    ),
-}
+COARSE = (Level(WIDTH, WIDTH // 2, 4.0, 0.02),) * 2  # of an affine transform at most
+FINE = (
+    Level(WIDTH, WIDTH // 2, 2.0, 0.01),
+    Level(WIDTH, WIDTH, 1.0, 0.005),
+    Level(2 * WIDTH, WIDTH, 2.0, 0.01),
+)
+PERSPECTIVE_FIRST = (Level(WIDTH, WIDTH // 2, 4.0, 0.01),) * 2  # then `FINE`
 
 
 @dataclass(frozen=True)
@@ -127,16 +120,18 @@ def register(visible: Array, infrared: Array, model: str = "affine") -> Registra
     ratio = aspects[0] / aspects[1]
     bases = (1.0, ratio) if abs(ratio - 1) > SCALES[3] - 1 else (1.0,)  # equal widths or heights
     found = search(*drawn[WIDTH], ANGLES, [base * scale for base in bases for scale in SCALES])
-    first = "affine" if model == "homography" else model
-    for level in COARSE:
-        found = _refine(drawn[level.width], aspects, found, level, MODELS[first])
-    for level in LEVELS["homography" if model == "homography" else "affine"]:
-        found = _refine(drawn[level.width], aspects, found, level, MODELS[model])
+    levels = [(level, "affine" if model == "homography" else model) for level in COARSE]
+    if model == "homography":
+        levels += [(level, model) for level in PERSPECTIVE_FIRST]
+    levels += [(level, model) for level in FINE]
+    for level, kind in levels:
+        found = _refine(drawn[level.width], aspects, found, level, MODELS[kind])
+    small = drawn[WIDTH]
+    moved = min(_displacement(found, aspects[0], np.diag([base, base, 1])) for base in bases)
     sure = 0.0
-    moved = np.hypot(*_corner_shifts(found, aspects[0]).T).mean() / 2
-    if moved < MAX_DISPLACEMENT:  # also False if it is not finite
-        small = drawn[WIDTH]
+    if np.isfinite(moved):
         sure = confidence(small[0], *_draw(small[1], small[0].shape, aspects, found))
+        sure = max(0.0, sure - DOUBT * max(0.0, moved - FAR))
     outward = np.linalg.inv(found) if sure else np.eye(3)
     matrix = to_pixels(visible.shape) @ outward @ np.linalg.inv(to_pixels(infrared.shape))
     return describe(matrix, visible.shape, infrared.shape, sure)
@@ -157,7 +152,7 @@ def describe(
     outward = outward / outward[2, 2]
     center = outward[:2, 2]
     turn = outward[:2, :2] - np.outer(center, outward[2, :2])  # derivative at the center
-    moved = float(np.hypot(*_corner_shifts(outward, shape[0] / shape[1]).T).mean()) / 2
+    moved = _displacement(outward, shape[0] / shape[1])
     status = ALIGNED if moved < MIN_DISPLACEMENT else REGISTERED
     return Registration(
         matrix / matrix[2, 2],
@@ -170,11 +165,11 @@ def describe(
     )
 
 
-def _corner_shifts(transform: Array, aspect: float) -> Array:
-    """Return by how much the corners move, normalized, (4, 2)."""
+def _displacement(transform: Array, aspect: float, scale: Array | None = None) -> float:
+    """Return by how much the corners move besides a scale, on average, in widths of the image."""
     corners = np.array([[x, y, 1] for x in (-1, 1) for y in (-aspect, aspect)])
-    moved = corners @ transform.T
-    return moved[:, :2] / moved[:, 2:] - corners[:, :2]
+    moved = corners @ (transform if scale is None else scale @ transform).T
+    return float(np.hypot(*(moved[:, :2] / moved[:, 2:] - corners[:, :2]).T).mean()) / 2
 
 
 def _draw(

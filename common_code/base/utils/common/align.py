@@ -26,7 +26,7 @@ BLOCKS = (4, 5)  # rows and columns of blocks that have to agree
 BLOCK_SHIFT = 10  # pixels: how far a block is moved to find its best position
 NEAR = 2.0  # pixels: a block agrees if its best position is so near
 COVERED = 0.9  # share of a block that has to be covered by both images
-SURE = 0.45  # a confidence above that of 140 pairs of unrelated scenes
+SURE = 0.4  # a confidence that one of 120 pairs of unrelated scenes reaches
 MIN_SHIFT = 0.02  # of the width: a smaller shift is not warned of
 
 
