@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 
 from models.TransFuser6 import TransFuser6
 from utils import HERE
+from utils.common.covered import Covered
 from utils.common.tile import Tile, tiles
 from utils.common.tiled_fusion import (
     FusionOptions,
@@ -91,7 +92,8 @@ class ImageFusion(TiledFusion):
         first, second = sources
         fused = super().fuse([to_unit(first), second])  # before rounding
         low, high = self._stretched(float(fused.min()), float(fused.max()), steady)
-        return from_unit((fused - low) / (high - low), first.dtype)
+        stretched = from_unit((fused - low) / (high - low), first.dtype)
+        return sources.keep_first(stretched) if isinstance(sources, Covered) else stretched
 
     def planes(self, images: Sequence[Tensor]) -> Tensor:
         """Return the network's input planes, see `TiledFusion.planes`."""

@@ -206,7 +206,7 @@ def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
         second: (H, W) or (H, W, 3), any type, of the same size.
     """
     grays = [shrink(first), shrink(second)]
-    shift = search(*grays, angles=(0.0,), scales=(1.0,))[:2, 2]
+    shift = search(grays[0], grays[1], angles=(0.0,), scales=(1.0,))[:2, 2]
     if np.hypot(*shift) / 2 < MIN_SHIFT:
         return None
     shape = grays[0].shape

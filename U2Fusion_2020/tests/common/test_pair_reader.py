@@ -154,8 +154,8 @@ def test_one_transform_for_a_rig(tmp_path: Path) -> None:
 def test_the_median_leaves_out_what_is_far_off() -> None:
     size = (HEIGHT, WIDTH)
     found = [
-        describe(turned(*each, (dx, 0)), size, size, 1.0)
-        for each, dx in (((0.0, 1.0), 10), ((0.1, 1.0), 10.2), ((-0.1, 1.0), 9.9), ((4, 1.2), -60))
+        describe(turned(angle, scale, (dx, 0)), size, size, 1.0)
+        for angle, scale, dx in ((0, 1, 10), (0.1, 1, 10.2), (-0.1, 1, 9.9), (4, 1.2, -60))
     ]
     middle = combine(found, size, size)
     assert middle.shift == pytest.approx((9.95, 0), abs=0.2)

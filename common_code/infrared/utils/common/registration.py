@@ -119,14 +119,15 @@ def register(visible: Array, infrared: Array, model: str = "affine") -> Registra
     drawn = {width: [shrink(image, width) for image in images] for width in (WIDTH, 2 * WIDTH)}
     ratio = aspects[0] / aspects[1]
     bases = (1.0, ratio) if abs(ratio - 1) > SCALES[3] - 1 else (1.0,)  # equal widths or heights
-    found = search(*drawn[WIDTH], ANGLES, [base * scale for base in bases for scale in SCALES])
+    small = drawn[WIDTH]
+    scales = [base * scale for base in bases for scale in SCALES]
+    found = search(small[0], small[1], ANGLES, scales)
     levels = [(level, "affine" if model == "homography" else model) for level in COARSE]
     if model == "homography":
         levels += [(level, model) for level in PERSPECTIVE_FIRST]
     levels += [(level, model) for level in FINE]
     for level, kind in levels:
         found = _refine(drawn[level.width], aspects, found, level, MODELS[kind])
-    small = drawn[WIDTH]
     moved = min(_displacement(found, aspects[0], np.diag([base, base, 1])) for base in bases)
     sure = 0.0
     if np.isfinite(moved):

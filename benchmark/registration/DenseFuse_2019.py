@@ -1,12 +1,12 @@
-"""Measure how well `--register` undoes known warps of pairs of infrared and visible images.
+"""What `--register` finds: `cd DenseFuse_2019 && python -m benchmark.registration.DenseFuse_2019`.
 
-`cd U2Fusion_2020 && PYTHONPATH=.. python -m benchmark.registration --pairs FOLDER=N` prints tables.
-
-Public pairs are a few pixels off themselves, so consistency is measured: the transform found for a
-warped pair, after the warp, beside the transform found for the pair as it is.
+It takes the flags of `benchmark.registration` as JSON. The code is that of every method that fuses
+visible and infrared images.
 """
 
 import argparse
+import json
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,38 +15,16 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from benchmark.registration.warps import WARPS, draw_warp
 from utils.common.color import luma_of_array
 from utils.common.image import read_image
 from utils.common.infrared_pairs import pairs_in
-from utils.common.registration import FAILED, MODELS, Registration, register
+from utils.common.registration import FAILED, Registration, register
 from utils.common.rig import Track, corner_distance
 from utils.common.values import Array
 
 WIDTH = 640  # pixels: errors are given at this width
 CLOSE, FAIR = 3, 5  # pixels of those
-
-
-class Warp(NamedTuple):
-    """The greatest change of each kind; every pair draws its own, up to it in both directions.
-
-    Attributes:
-        shift: Of the width, right and down.
-        rotation: Degrees.
-        scale: Besides 1.
-        corners: Of the width, of each corner by itself, right and down.
-    """
-
-    shift: float
-    rotation: float
-    scale: float
-    corners: float
-
-
-WARPS = {
-    "S": Warp(0.04, 1, 0, 0),
-    "M": Warp(0.08, 3, 0.05, 0),
-    "L": Warp(0.08, 3, 0.05, 0.06),
-}
 
 
 class Pair(NamedTuple):
@@ -66,54 +44,14 @@ class Pair(NamedTuple):
         return distance * WIDTH / self.visible.shape[1]
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--pairs",
-        nargs="+",
-        required=True,
-        metavar="FOLDER=N",
-        help="N pairs, evenly by name, of a folder of infrared and visible images",
-    )
-    parser.add_argument(
-        "--models", nargs="+", choices=tuple(MODELS), default=["affine"], help="transforms to find"
-    )
-    parser.add_argument(
-        "--warps", nargs="+", choices=tuple(WARPS), default=["S", "M"], help="sizes of the warps"
-    )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="of the warps")
-    parser.add_argument(
-        "--unrelated", type=int, default=0, help="also register so many pairs of different scenes"
-    )
-    parser.add_argument(
-        "--video", action="store_true", help="take each folder for the frames of a video instead"
-    )
-    return parser.parse_args(argv)
-
-
-def read_pairs(named: str) -> list[Pair]:
-    """Return the pairs that `FOLDER=N` names."""
-    folder, _, number = named.rpartition("=")
+def read_pairs(folder: str, number: int) -> list[Pair]:
+    """Return so many pairs of a folder, evenly by name."""
     found = list(pairs_in(Path(folder), "--pairs").items())
     pairs = []
-    for index in np.linspace(0, len(found) - 1, int(number)).round().astype(int):
+    for index in np.linspace(0, len(found) - 1, number).round().astype(int):
         name, paths = found[index]
         pairs.append(Pair(name, *(luma_of_array(read_image(path)) for path in paths)))
     return pairs
-
-
-def draw_warp(limits: Warp, shape: Sequence[int], rng: np.random.Generator) -> Array:
-    """Return a random warp from pixels to pixels, (3, 3)."""
-    height, width = shape[:2]
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
-    center = np.array([width - 1, height - 1]) / 2
-    angle = np.radians(rng.uniform(-limits.rotation, limits.rotation))
-    scale = 1 + rng.uniform(-limits.scale, limits.scale)
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = (corners - center) @ turn.T + center + rng.uniform(-1, 1, 2) * limits.shift * width
-    moved = moved + rng.uniform(-1, 1, (4, 2)) * limits.corners * width
-    return cv2.getPerspectiveTransform(corners.astype(np.float32), moved.astype(np.float32))
 
 
 def print_consistency(
@@ -178,7 +116,7 @@ def print_video(frames: Sequence[Pair], model: str, size: str, seed: int) -> Non
     """Print how far the transforms of a video with one warp spread, before and after smoothing."""
     warp = draw_warp(WARPS[size], frames[0].infrared.shape, np.random.default_rng(seed))
     track = Track(model)
-    found = {"single": [], "smoothed": []}
+    found: dict[str, list[Array]] = {"single": [], "smoothed": []}
     for frame in frames:
         moved = frame.warped(warp)
         found["single"].append(register(frame.visible, moved, model).matrix @ warp)
@@ -200,7 +138,7 @@ def print_video(frames: Sequence[Pair], model: str, size: str, seed: int) -> Non
 def main(args: argparse.Namespace) -> None:
     """Measure and print tables."""
     cv2.setNumThreads(1)
-    sets = [read_pairs(named) for named in args.pairs]
+    sets = [read_pairs(*named) for named in args.pairs]
     if args.video:
         print("| model | warp | seed | frames | farthest from the median | smoothed |")
         print("|---|---|---|---|---|---|")
@@ -218,10 +156,10 @@ def main(args: argparse.Namespace) -> None:
         plain = [register(pair.visible, pair.infrared, model) for pair in pairs]
         for size in args.warps:
             print_consistency(pairs, plain, model, size, args.seeds)
-        print_plain(sets, plain, args.pairs, model)
+        print_plain(sets, plain, [Path(folder).name for folder, _ in args.pairs], model)
         if args.unrelated:
             print_unrelated(pairs, model, args.unrelated)
 
 
 if __name__ == "__main__":
-    main(parse_args())
+    main(argparse.Namespace(**json.loads(sys.argv[1])))

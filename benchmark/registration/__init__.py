@@ -1,0 +1,1 @@
+"""How exactly `--register` undoes known warps of infrared images."""
