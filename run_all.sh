@@ -98,6 +98,10 @@ check_types() { # PATH ...
     "$PYTHON" -m mypy --config-file "$REPOSITORY/pyproject.toml" "$@"
 }
 
+check_spelling() {
+    git ls-files -z | xargs -0r "$PYTHON" -m codespell_lib
+}
+
 run_tests() { # PATH; addopts just once: doubled, -q leaves the closing line out
     OMP_NUM_THREADS=1 "$PYTHON" -m pytest -o addopts=-q -n 2 --dist loadgroup "$@"
 }
@@ -134,6 +138,7 @@ check_top() {
     step tests style check_style tests tools common_code hubconf.py
     step tests types check_types tests tools hubconf.py
     step tests copies "$PYTHON" tools/sync.py --check
+    step tests spelling check_spelling
     step tests tests run_tests tests
 }
 

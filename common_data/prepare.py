@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from public_sets.adopt import Placer, adopt
-from public_sets.catalogue import SETS, DataError, DataSet
+from public_sets.catalog import SETS, DataError, DataSet
 from public_sets.check import check, presence
 from public_sets.download import download
 from public_sets.unpack import unpacked

@@ -30,7 +30,7 @@ def score(predicted: list[list[int]], labels: list[list[int]]) -> dict[str, floa
 
 
 def test_iou_sums_over_the_set_and_both_means_are_over_the_same_classes() -> None:
-    # Car: 2 of the 4 pixels of the union over both images, 2 of 3 labelled ones; person: 1 of 1;
+    # Car: 2 of the 4 pixels of the union over both images, 2 of 3 labeled ones; person: 1 of 1;
     # a bike is only predicted; background: 2 of 5, and of 4.
     found = score([[1, 1, 0, 3], [1, 2, 0, 0]], [[1, 1, 1, 0], [0, 2, 0, 0]])
     assert found["mIoU"] == 47.5  # (40 + 50 + 100 + 0) / 4

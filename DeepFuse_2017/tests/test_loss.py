@@ -37,12 +37,12 @@ def gauss() -> np.ndarray:
 
 def desired_patch(patches: np.ndarray, weighting: float | None) -> np.ndarray:
     """Return y^ of patches in 0-255, (N, 121), by Eqs. 2 to 5 as they stand."""
-    centred = [patch - patch.mean() for patch in patches]
-    contrasts = [np.linalg.norm(patch) + 0.001 for patch in centred]
-    structures = [patch / c for patch, c in zip(centred, contrasts, strict=True)]
+    centered = [patch - patch.mean() for patch in patches]
+    contrasts = [np.linalg.norm(patch) + 0.001 for patch in centered]
+    structures = [patch / c for patch, c in zip(centered, contrasts, strict=True)]
     if weighting is None:
-        together = np.linalg.norm(sum(centred)) + 1e-16
-        apart = sum(np.linalg.norm(patch) for patch in centred) + 1e-16
+        together = np.linalg.norm(sum(centered)) + 1e-16
+        apart = sum(np.linalg.norm(patch) for patch in centered) + 1e-16
         weighting = min(np.tan(np.pi / 2 * min(together / apart, 1.0)), 10.0)
     weights = [(c / 11) ** weighting for c in contrasts]
     mean = sum(w * s for w, s in zip(weights, structures, strict=True)) / sum(weights)

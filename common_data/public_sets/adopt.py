@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from public_sets import focus
-from public_sets.catalogue import IMAGES, DataError, DataSet
+from public_sets.catalog import IMAGES, DataError, DataSet
 from public_sets.names import LAYOUTS, WORDS, file_role, folder_role, strip_mark
 
 LABELS = ("label", "labels", "segmentation_labels", "mask", "masks")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from public_sets.adopt import images_in
-from public_sets.catalogue import DataSet
+from public_sets.catalog import DataSet
 
 FLIPPED = "_flip"
 

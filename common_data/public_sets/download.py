@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from public_sets.catalogue import Archive, DataError
+from public_sets.catalog import Archive, DataError
 
 CHUNK = 1 << 20
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from public_sets.catalogue import Archive, DataError
+from public_sets.catalog import Archive, DataError
 from public_sets.download import record_of
 
 PREFIX = ".unpacked-"

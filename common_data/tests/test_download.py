@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from public_sets.catalogue import Archive, DataError
+from public_sets.catalog import Archive, DataError
 from public_sets.download import download, sha256_of
 
 BODY = bytes(range(256)) * 4000

@@ -11,7 +11,7 @@ import prepare
 import pytest
 
 from public_sets.adopt import role_of
-from public_sets.catalogue import SETS, SPLITS, Archive, read_list
+from public_sets.catalog import SETS, SPLITS, Archive, read_list
 
 REFERENCE = Path(os.environ.get("REFERENCE_DATA", "absent")) / "data"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from public_sets.catalogue import Archive, DataError
+from public_sets.catalog import Archive, DataError
 from public_sets.unpack import unpacked
 
 ARCHIVE = Archive("http://127.0.0.1:9/set.zip", 0.001)  # about 1 MiB

@@ -34,8 +34,8 @@ def test_gray_sample_is_the_luma(tmp_path: Path) -> None:
     path = put(tmp_path / "a.png", pixels)
     luma = pixels @ np.array([0.299, 0.587, 0.114]) / 255
     np.testing.assert_allclose(PhotoDataset([path], True, 16)[0][0], luma, atol=1e-6)
-    colour = PhotoDataset([path], False, 16)[0]
-    np.testing.assert_allclose(colour, pixels.transpose(2, 0, 1) / np.float32(255), atol=1e-6)
+    color = PhotoDataset([path], False, 16)[0]
+    np.testing.assert_allclose(color, pixels.transpose(2, 0, 1) / np.float32(255), atol=1e-6)
 
 
 def test_gray_photograph_serves_an_rgb_network(tmp_path: Path) -> None:
