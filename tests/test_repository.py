@@ -63,14 +63,14 @@ def test_no_tracked_file_is_large_outside_weights() -> None:
     assert [path for path in found if path.parents[1].name != "weights"] == []
 
 
-def test_both_readmes_link_the_same_files() -> None:
-    english, chinese = (links(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
-    assert english - {"README.zh-CN.md"} == chinese - {"README.md"}
-    assert [name for name in english | chinese if not (ROOT / name).exists()] == []
-
-
-def links(file: Path) -> set[str]:
-    """Return the repository's files that a page links or shows."""
-    found = re.findall(r"\]\(([^)#\s]+)|(?:src|href)=\"([^\"#]+)", file.read_text("utf-8"))
+@in_checkout
+@pytest.mark.parametrize(
+    "page",
+    [path for path in TRACKED if path.suffix == ".md"],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_what_a_page_links_or_shows_exists(page: Path) -> None:
+    found = re.findall(r"\]\(([^)#\s]+)|(?:src|href)=\"([^\"#]+)", page.read_text("utf-8"))
     targets = {first or second for first, second in found}
-    return {target for target in targets if "://" not in target}
+    missing = [name for name in targets if ":" not in name and not (page.parent / name).exists()]
+    assert missing == []
