@@ -11,12 +11,13 @@ import pytest
 from tests.clips import put_clip
 from tests.common.test_registration import HEIGHT, WIDTH, infrared_of, scene, turned
 from tests.helpers import put
+from utils.common import rig
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags
 from utils.common.infrared_pairs import add_pair_flags
 from utils.common.pairs import FusionJob
 from utils.common.registered_pairs import pair_reader, place
-from utils.common.registration import describe
+from utils.common.registration import Registration, describe
 from utils.common.registration_csv import HEAD, add_row, read_table, start_table
 from utils.common.rig import EVERY, Track, combine, find_rig
 from utils.common.sources import Notices
@@ -141,8 +142,8 @@ def test_one_transform_for_a_rig(tmp_path: Path) -> None:
     put(jobs[3].sources[1], scene(11))
     path = tmp_path / "rig.csv"
     args = parse("--register", "affine", "--register_rig", "--register_to", path)
-    rig, origin = find_rig(jobs, args)
-    np.testing.assert_allclose(rig.matrix, np.linalg.inv(SHIFT), atol=0.5)
+    found, origin = find_rig(jobs, args)
+    np.testing.assert_allclose(found.matrix, np.linalg.inv(SHIFT), atol=0.5)
     assert origin.startswith("from 3 of 4 pairs")
     reader = pair_reader(args, jobs)
     notices = Notices(verbose=False)
@@ -162,23 +163,30 @@ def test_the_median_leaves_out_what_is_far_off() -> None:
     assert middle.rotation == pytest.approx(0, abs=0.2)
 
 
-def test_a_video_is_smoothed_and_starts_anew() -> None:
+def test_a_video_is_smoothed_and_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, frame = (HEIGHT, WIDTH), scene()
+    sight: list[float | None] = [None]  # by how much the camera is off, None for what is refused
+
+    def register(visible: np.ndarray, infrared: np.ndarray, model: str) -> Registration:
+        return describe(turned(0, 1, (sight[0] or 0, 0)), size, size, 0 if sight[0] is None else 1)
+
+    monkeypatch.setattr(rig, "register", register)
     track = Track("affine")
-    first = infrared_of(scene(), turned(0, 1, (6, 0)), (WIDTH, HEIGHT))
-    unrelated = scene(11)
-    assert track(scene(), unrelated).status == "could not register"
-    shifts = [track(scene(), first).shift[0] for _ in range(EVERY)]
-    assert shifts == pytest.approx([-6] * EVERY, abs=0.3)
-    kept = track(scene(), unrelated)  # frame 26: not looked at
-    assert kept.shift[0] == pytest.approx(-6, abs=0.3)
-    later = infrared_of(scene(), turned(0, 1, (10, 0)), (WIDTH, HEIGHT))
+
+    def see(shift: float | None) -> float:
+        sight[0] = shift
+        return track(frame, frame).shift[0]
+
+    assert track(frame, frame).status == "could not register"
+    assert [see(6) for _ in range(EVERY)] == pytest.approx([6] * EVERY)
+    assert see(None) == pytest.approx(6)  # frame 26: not looked at
     while track.number % EVERY:
-        track(scene(), later)
-    assert track(scene(), unrelated).shift[0] == pytest.approx(-6, abs=0.3)  # refused: kept
-    moving = [track(scene(), later).shift[0] for _ in range(40)]
-    steps = np.diff([-6, *moving])
-    assert moving[-1] == pytest.approx(-10, abs=0.3)
-    assert (np.abs(steps) < 0.6).all()  # a tenth of the way a frame
+        see(10)
+    assert see(None) == pytest.approx(6)  # refused: kept
+    moving = np.array([6, *(see(10) for _ in range(60))])
+    left = 10 - moving
+    assert left[1:] == pytest.approx(0.9 * left[:-1])  # a tenth of the way a frame
+    assert see(10) == pytest.approx(10, abs=0.01)
 
 
 def test_a_rig_of_a_video(tmp_path: Path) -> None:
@@ -187,8 +195,8 @@ def test_a_rig_of_a_video(tmp_path: Path) -> None:
         put_clip(tmp_path / "ir.avi", [infrared_of(scene(), SHIFT, (WIDTH, HEIGHT))] * 4),
     )
     job = FusionJob(paths, tmp_path / "fused.avi", "pair")
-    rig, origin = find_rig([job], parse("--register", "affine", "--register_rig"))
-    np.testing.assert_allclose(rig.matrix, np.linalg.inv(SHIFT), atol=0.5)
+    found, origin = find_rig([job], parse("--register", "affine", "--register_rig"))
+    np.testing.assert_allclose(found.matrix, np.linalg.inv(SHIFT), atol=0.5)
     assert origin.startswith("from 4 of 4 pairs")
 
 

@@ -4,6 +4,7 @@
 import argparse
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 import cv2
@@ -75,11 +76,15 @@ def find_rig(jobs: Sequence[FusionJob], args: argparse.Namespace) -> tuple[Regis
 
 
 def _samples(jobs: Sequence[FusionJob], args: argparse.Namespace) -> Iterator[tuple[Array, Array]]:
-    """Yield visible and infrared images to estimate a rig from, in their own values."""
+    """Yield visible and infrared images to estimate a rig from, in their own values.
+
+    An image that cannot be read is left out here; its pair is reported when it would be fused.
+    """
     for index in np.unique(np.linspace(0, len(jobs) - 1, min(len(jobs), MOST)).round()):
         visible, infrared = jobs[int(index)].sources
         if not is_video(visible):
-            yield read_image(visible), read_image(infrared, physical=True)
+            with suppress(InputError):
+                yield read_image(visible), read_image(infrared, physical=True)
             continue
         try:
             streams = [open_video(path).frames(args.start) for path in (visible, infrared)]
