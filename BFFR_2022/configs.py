@@ -171,6 +171,12 @@ def _add_schedule(parser: FlagParser) -> None:
         help="learning rate of AdamW; the segmenter's head has ten times as much",
     )
     schedule.add_argument(
+        "--scale_lr",
+        action=BooleanFlag,
+        default=False,
+        help="multiply the learning rates by the number of processes that a run begins with",
+    )
+    schedule.add_argument(
         "--poly_iters",
         type=positive_int,
         default=160000,

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import all_reduce_dict, get_rank
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS, OPTIM_WRAPPERS
-from torch import nn
+from torch import Tensor, nn
 
+from mmseg_bffr.batch_norm import share_batch_norms
 from utils.common.checkpoint import UNREADABLE
 from utils.util_resume import check_weights, read_own_checkpoint
 from utils.utils import InputError
@@ -21,6 +22,12 @@ from utils.utils import InputError
 
 class CheckedRunner(Runner):
     """mmengine's Runner; what the user gave wrongly ends in an `InputError`."""
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Wrap the network for several processes, whose batch norms see one batch."""
+        if self.distributed and not torch.cuda.is_available():
+            model = share_batch_norms(model)
+        return super().wrap_model(model_wrapper_cfg, model)
 
     def train(self) -> nn.Module:
         """Train, and return the network."""
@@ -76,6 +83,24 @@ class SeedEachIteration(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
         """Seed the iteration."""
         torch.manual_seed(((runner.seed or 0) * 2**32 + batch_idx) * 2**10 + get_rank())
+
+
+@HOOKS.register_module()
+class MeanLosses(Hook):
+    """Log the means of the losses over all processes, not the losses of the first one."""
+
+    priority = "HIGHEST"  # before the hook that logs
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: object = None,
+        outputs: dict[str, Tensor] | None = None,
+    ) -> None:
+        """Replace the losses of an iteration."""
+        if outputs:
+            all_reduce_dict(outputs, "mean")
 
 
 @HOOKS.register_module()

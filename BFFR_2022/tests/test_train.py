@@ -135,15 +135,37 @@ def wait_for(found: Callable[[], object], process: subprocess.Popen, seconds: fl
 
 
 @pytest.mark.slow
-def test_two_processes_share_the_work(labeled_set: Path, tmp_path: Path) -> None:
+def test_two_processes_share_the_work(
+    labeled_set: Path, tmp_path: Path, train: Callable[..., Outcome]
+) -> None:
+    steps = ("--stage1_iters", 10, "--stage2_iters", 1, "--checkpoint_interval", 10)
+    assert train(*steps, "--stage", 1, "--stage1_batch", 2, "--stage1_lr", 2e-4).status == 0
+    [single] = runs_of(tmp_path)
+
     method = copy_method(tmp_path / "method")
-    words = ("--data_root", labeled_set, *QUICK, *SHORT, "--launcher", "pytorch")
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29533")
-    answer = run_script("run_train.py", *words, cwd=method, launcher=launcher)
+    words = ("--data_root", labeled_set, *QUICK, *steps, "--stage1_lr", 1e-4, "--scale_lr")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    answer = run_script(
+        "run_train.py", *words, "--launcher", "pytorch", cwd=method, launcher=launcher
+    )
     assert answer.returncode == 0, answer.stderr
     [run] = runs_of(method)
     assert exported(run)
     assert "Distributed training: True" in answer.stdout + answer.stderr
+    for name in ("lr", "loss"):  # a process had one pair of the two in each step
+        found, expected = (tenth(folder, "stage1", name) for folder in (run, single))
+        assert found == pytest.approx(expected, rel=1e-4)
+    weights = network(single, "stage1", 10)
+    for name, value in network(run, "stage1", 10).items():
+        assert torch.allclose(value, weights[name], rtol=1e-3, atol=2e-5), name
+
+
+def tenth(run: Path, stage: str, name: str) -> float:
+    """Return what TensorBoard shows after ten steps; of the losses, it is the mean of ten steps."""
+    events = EventAccumulator(str(run / "logs" / stage))
+    events.Reload()
+    [value] = [event.value for event in events.Scalars(name) if event.step == 10]
+    return value
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,13 @@ def share_path(path: Path | None, launcher: str) -> Path:
     return shared[0]
 
 
+def wait_for_others() -> None:
+    """Wait until all processes have come here; a process that runs alone goes on at once."""
+    from mmengine.dist import barrier
+
+    barrier()
+
+
 def connect(launcher: str) -> None:
     """Connect the processes that a launcher started, until they exit.
 
@@ -163,7 +170,10 @@ def build_runner(config: "Config", launcher: str = "none") -> "Runner":
 
 
 def _share_between_processes(config: "Config") -> None:
-    """On GPUs batch norms use the batches of all processes; CPUs have no device numbers."""
+    """Let batch norms on GPUs use the batches of all processes; CPUs have no device numbers.
+
+    `CheckedRunner` does the same for batch norms on CPUs.
+    """
     if torch.cuda.is_available():
         config.sync_bn = "torch"
         return

@@ -21,7 +21,12 @@ from utils import HERE
 from utils.common.checkpoint import load_checkpoint, to_safetensors
 from utils.common.files import write_atomically
 from utils.common.run_folder import git_revision, open_run
-from utils.util_mmengine import build_runner, is_main_process, share_path
+from utils.util_mmengine import (
+    build_runner,
+    is_main_process,
+    share_path,
+    wait_for_others,
+)
 from utils.util_resume import iterations_of, newest_checkpoint, stage_folder
 from utils.util_weights import LINKS, fuser_of, segmenter_of, state_dict_of
 from utils.utils import InputError, warn
@@ -79,6 +84,9 @@ def set_schedule(config: "Config", args: argparse.Namespace, iterations: int, lr
     logger = config.default_hooks.logger
     logger.interval = min(logger.interval, iterations)
     config.optim_wrapper.optimizer.lr = lr
+    if args.scale_lr:  # mmengine multiplies by processes * batch size / base_batch_size
+        base = config.train_dataloader.batch_size
+        config.auto_scale_lr = {"enable": True, "base_batch_size": base}
     if args.precision == "bf16":
         config.optim_wrapper.type = "Bf16OptimWrapper"
     warmup, poly = config.param_scheduler
@@ -120,6 +128,7 @@ def train_stage(config: "Config", run: Path, resume: Path | None, launcher: str 
     if config.model.type == "FuserSegmenter":
         find_weights(config.model, resume)
     build_runner(config, launcher).train()
+    wait_for_others()  # the main process has written the checkpoint that stage 2 starts from
     if is_main_process():
         for path in export_weights(run, stage):
             print(f"Weights: {path}")

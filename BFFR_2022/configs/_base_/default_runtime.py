@@ -14,6 +14,7 @@ resume = False
 randomness = dict(seed=0)
 custom_hooks = [
     dict(type="SeedEachIteration"),
+    dict(type="MeanLosses"),
     dict(type="ChannelsLast"),
     dict(type="PlainCheckpoint"),
 ]
