@@ -1,53 +1,22 @@
 """Score fused images against their sources and write one row per image and method as CSV."""
 
 import argparse
-import ctypes
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
-import torch
 from tqdm import tqdm
 
 from benchmark.focus_sets import find_scenes
-from benchmark.image_files import (
-    check_same_size,
-    index_images,
-    match_images,
-    read_channels,
-    scene_name,
-)
+from benchmark.image_files import index_images, match_images, scene_name
 from benchmark.metrics import COLUMNS, CONVENTIONS
 from benchmark.output_paths import check_no_input, check_writable
-from benchmark.score_table import Row, format_means, write_csv
-
-
-class Job(NamedTuple):
-    """One image: its sources, the flags that gave them, and the fused result of each method."""
-
-    image: str
-    sources: list[Path]
-    flags: str
-    fused: dict[str, Path]
-
-
-class Failure(NamedTuple):
-    """Why an image was not scored: because of a method's result, or of a source if no method."""
-
-    image: str
-    flags: str
-    reason: str
-    method: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.image} ({self.flags}): {self.reason}"
+from benchmark.score_table import format_means, write_csv
+from benchmark.scoring import PRECISIONS, Job, Scorer, find_device, score_all
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,6 +46,30 @@ def build_parser() -> argparse.ArgumentParser:
         help="name of a method and its fused images, folder or file; may be repeated",
     )
     add_scoring_flags(parser)
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help="score on cpu, cuda, cuda:N, or auto: on a GPU if there is one",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float64",
+        help="number format of the metrics; float32 is faster on a GPU and less exact",
+    )
+    parser.add_argument(
+        "--batch",
+        type=natural,
+        default=1,
+        metavar="N",
+        help="score up to N results of one size together",
+    )
+    parser.add_argument(
+        "--keep_going",
+        action="store_true",
+        default=False,
+        help="write the table without the images that cannot be scored, and exit with 1",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
     parser.add_argument(
         "--overwrite", action="store_true", default=False, help="replace an existing --output"
@@ -102,7 +95,10 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
         "of this convention; for standard all, or MFIFB's for multi-focus images)",
     )
     parser.add_argument(
-        "--workers", type=natural, default=os.cpu_count() or 1, help="worker processes"
+        "--workers",
+        type=natural,
+        default=os.cpu_count() or 1,
+        help="worker processes, or with a GPU threads that read images",
     )
 
 
@@ -168,9 +164,16 @@ def find_jobs(args: argparse.Namespace) -> tuple[str, list[Job]]:
     else:
         kind, sources = find_scenes(args.scenes, "--scenes")
         match, flags = partial(match_images, named_by="--scenes", name_of=scene_name), "--scenes"
-    results = {name: match(path, f"--fused {name}", sources) for name, path in args.fused}
+    results = {
+        name: match(path, f"--fused {name}", sources, all_needed=not args.keep_going)
+        for name, path in args.fused
+    }
+
+    def result(name: str, folder: Path, image: str) -> Path:
+        return results[name].get(image, folder / f"{image}.png")  # which cannot be read
+
     return kind, [
-        Job(image, paths, flags, {name: found[image] for name, found in results.items()})
+        Job(image, paths, flags, {name: result(name, path, image) for name, path in args.fused})
         for image, paths in sources.items()
     ]
 
@@ -192,60 +195,6 @@ def choose_metrics(args: argparse.Namespace, jobs: list[Job], kind: str) -> list
     return [name for name in wanted if name not in of_two]
 
 
-def score_image(
-    job: Job, convention: str, metrics: Sequence[str]
-) -> tuple[list[Row], list[Failure]]:
-    """Return the scores of one image, one row per method, and the failures."""
-    rows: list[Row] = []
-    try:
-        sources = {path: read_channels(path) for path in job.sources}
-        check_same_size(sources)
-    except (OSError, ValueError) as error:
-        return rows, [Failure(job.image, job.flags, str(error))]
-    channels, source = [sources[path] for path in job.sources], job.sources[-1]
-    failures: list[Failure] = []
-    for method, path in job.fused.items():
-        try:
-            fused = read_channels(path)
-            check_same_size({source: sources[source], path: fused})
-            values = CONVENTIONS[convention].score(metrics, channels, fused)
-        except (OSError, ValueError) as error:
-            failures.append(Failure(job.image, f"--fused {method}", str(error), method))
-        else:
-            rows.append(Row(method, job.image, values))
-    return rows, failures
-
-
-def score_all(
-    jobs: list[Job], convention: str, metrics: Sequence[str], workers: int
-) -> Iterator[tuple[list[Row], list[Failure]]]:
-    """Yield `score_image` of each job in order, computed by up to `workers` processes."""
-    score = partial(score_image, convention=convention, metrics=metrics)
-    workers = min(workers, len(jobs))
-    if workers == 1:
-        yield from map(score, jobs)
-        return
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_prepare_worker
-    ) as pool:
-        yield from pool.map(score, jobs)
-
-
-def _prepare_worker() -> None:
-    """Use one thread, and let glibc keep freed memory, which takes long to map anew.
-
-    The memory is left alone on other systems, and where the user has set MALLOC_ variables.
-    """
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    if not sys.platform.startswith("linux") or any(k.startswith("MALLOC_") for k in os.environ):
-        return
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        m_trim_threshold, m_mmap_max = -1, -4  # from glibc's malloc.h
-        mallopt(m_mmap_max, 0)
-        mallopt(m_trim_threshold, 2**31 - 1)
-
-
 def main(args: argparse.Namespace) -> int:
     """Score, write and print. Return the exit status."""
     try:
@@ -256,14 +205,17 @@ def main(args: argparse.Namespace) -> int:
         images = (path for job in jobs for path in [*job.sources, *job.fused.values()])
         check_no_input([args.output], images)
         metrics = choose_metrics(args, jobs, kind)
-        scores = score_all(jobs, args.convention, metrics, args.workers)
+        scorer = Scorer(
+            args.convention, metrics, find_device(args.device), args.precision, args.batch
+        )
+        scores = score_all(jobs, scorer, args.workers)
         results = list(tqdm(scores, total=len(jobs), unit="image"))
         failures = [str(failure) for _, found in results for failure in found]
-        if failures:
-            raise ValueError("\n".join([*failures, f"{args.output} not written"]))
         methods = [name for name, _ in args.fused]
         rows = [row for found, _ in results for row in found]
         rows.sort(key=lambda row: methods.index(row.method))
+        if failures and not (args.keep_going and rows):
+            raise ValueError("\n".join([*failures, f"{args.output} not written"]))
         write_csv(args.output, metrics, rows)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -274,7 +226,12 @@ def main(args: argparse.Namespace) -> int:
     print(f"convention {args.convention}: {description}")
     print(f"{len(jobs)} images, mean ± standard deviation")
     print(format_means(metrics, rows))
-    return 0
+    if failures:
+        counts = Counter(row.method for row in rows)
+        scored = ", ".join(f"{name} {counts[name]}" for name in methods)
+        print(f"images that were scored, of {len(jobs)}: {scored}")
+        print("error: not scored:", *failures, sep="\n", file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

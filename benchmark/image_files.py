@@ -117,6 +117,7 @@ def match_images(
     names: Collection[str],
     named_by: str = "--vis",
     name_of: Callable[[Path], str] = image_name,
+    all_needed: bool = True,
 ) -> dict[str, Path]:
     """Find the image in a folder for each name; a single file matches a single name as it is.
 
@@ -126,6 +127,7 @@ def match_images(
         names: Names to find.
         named_by: Command line flag that gave the names, for error messages.
         name_of: Returns the name of a file.
+        all_needed: Raise an error if a name has no image; else it is left out.
 
     Raises:
         ValueError: If a name has no image, or an image none of the names.
@@ -133,7 +135,8 @@ def match_images(
     images = index_images(path, flag, name_of)
     if path.is_file() and len(names) == 1:
         return dict(zip(names, images.values(), strict=True))
-    if missing := [name for name in names if name not in images]:
+    missing = [name for name in names if name not in images]
+    if missing and all_needed:
         raise ValueError(f"{path} ({flag}) has no image for {_some(missing)} of {named_by}")
     if extra := [file.name for name, file in images.items() if name not in names]:
         raise ValueError(f"{path} ({flag}) has images that {named_by} lacks: {_some(extra)}")

@@ -20,14 +20,7 @@ from benchmark.environment import (
     revision,
     versions,
 )
-from benchmark.evaluate import (
-    Job,
-    add_scoring_flags,
-    check_metrics,
-    choose_metrics,
-    natural,
-    score_all,
-)
+from benchmark.evaluate import add_scoring_flags, check_metrics, choose_metrics, natural
 from benchmark.external import Command
 from benchmark.fuse_all import RunSummary, fuse_all, result_folders
 from benchmark.fusing import ResultFolder
@@ -37,6 +30,7 @@ from benchmark.output_paths import check_writable
 from benchmark.published import describe_quoted, read_published
 from benchmark.report import FILES, Report, add_report_flags, write_all
 from benchmark.score_table import Row, format_means
+from benchmark.scoring import Job, Scorer, score_all
 
 
 def build_parser(methods: Mapping[str, Method]) -> argparse.ArgumentParser:
@@ -167,7 +161,7 @@ def score(
     Raises:
         ValueError: The sources cannot be scored.
     """
-    scores = score_all(jobs, args.convention, metrics, args.workers)
+    scores = score_all(jobs, Scorer(args.convention, metrics), args.workers)
     results = list(tqdm(scores, total=len(jobs), unit="image"))
     failures = [failure for _, found in results for failure in found]
     if of_sources := [str(failure) for failure in failures if failure.method is None]:

@@ -33,8 +33,8 @@ def score(sources: Sequence[Path], fused: Path, pixels: int, exposures: bool) ->
             f"Metrics are computed for results of at most {MAX_PIXELS // 10**6} million pixels."
         )
     try:
-        from benchmark.evaluate import Job, score_image
         from benchmark.metrics import COLUMNS, CONVENTIONS
+        from benchmark.scoring import Job, score_image
     except ImportError as error:
         raise ValueError(
             f"Metrics need the package {error.name}: pip install -r benchmark/requirements.txt"

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmark.metrics import cddfuse, tang, vifb
 from benchmark.metrics.arrays import Image, Score
@@ -56,6 +57,8 @@ class Convention(NamedTuple):
         functions: Its metrics, by column.
         default: The columns of its tables.
         focus: The columns of its tables of multi-focus images, if they are others.
+        by_channel: The functions take the channels of one image as a batch, so that images are
+            scored one by one.
     """
 
     description: str
@@ -63,6 +66,7 @@ class Convention(NamedTuple):
     functions: dict[str, Function]
     default: tuple[str, ...]
     focus: tuple[str, ...] = ()
+    by_channel: bool = False
 
     def columns(self, kind: str) -> tuple[str, ...]:
         """Return the columns of its tables of a kind of set: `pairs`, `exposures` or `focus`."""
@@ -80,6 +84,27 @@ class Convention(NamedTuple):
         """
         images = self.prepare(sources, fused)
         return [float(self.functions[name](*images)) for name in columns]
+
+    def score_batch(
+        self,
+        columns: Sequence[str],
+        images: Sequence[tuple[list[NDArray[Any]], NDArray[Any]]],
+        to_tensor: Callable[[NDArray[Any]], Tensor],
+    ) -> list[list[float]]:
+        """Return the scores of images of one size, for each image one for each column.
+
+        Args:
+            columns: Names of metrics that this convention has.
+            images: What `prepare` returned for each image, with as many sources.
+            to_tensor: Moves an array to the device, as the float type to compute in.
+        """
+        if self.by_channel:
+            one_by_one = [([*map(to_tensor, several)], to_tensor(last)) for several, last in images]
+            return [[float(self.functions[n](*one)) for n in columns] for one in one_by_one]
+        together = zip(*([*several, last] for several, last in images), strict=True)
+        *sources, fused = (to_tensor(np.stack(same)[:, None]) for same in together)
+        scores = [self.functions[name](sources, fused).tolist() for name in columns]
+        return [list(values) for values in zip(*scores, strict=True)]
 
 
 COLUMNS = {
@@ -167,6 +192,7 @@ CONVENTIONS = {
         vifb.channels,
         vifb.FUNCTIONS,
         tuple(vifb.FUNCTIONS),
+        by_channel=True,
     ),
     "tang": Convention(
         "Tang's MATLAB toolbox, SD and VIF of saturating bytes",

@@ -81,7 +81,7 @@ def test_scores_are_those_of_the_benchmark(tmp_path: Path, kind: str, count: int
 
 
 def test_missing_packages_of_the_benchmark_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "benchmark.evaluate", None)  # its import fails
+    monkeypatch.setitem(sys.modules, "benchmark.scoring", None)  # its import fails
     with pytest.raises(ValueError, match=r"pip install -r benchmark/requirements\.txt"):
         scores.score(STREET, STREET[0], 1, exposures=False)
 
