@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     model, optimizer, train_loader, val_loader = prepare(
         accelerator, model, optimizer, train_set, val_set, args.batch_size, args.num_workers
     )
-    scheduler = build_scheduler(optimizer, len(train_loader), args)
+    scheduler = build_scheduler(optimizer, len(train_loader), args, accelerator.num_processes)
     examples = first_samples(val_set or train_set, accelerator.device)
 
     weighting = None if args.loss_weighting == "consistency" else args.loss_weighting

@@ -88,7 +88,7 @@ def train_task(
         args.batch_size,
         args.num_workers,
     )
-    scheduler = build_scheduler(optimizer, len(train_loader), args)
+    scheduler = build_scheduler(optimizer, len(train_loader), args, accelerator.num_processes)
     examples = first_samples(task.val_set or task.train_set, accelerator.device)
 
     def losses(batch: Batch) -> dict[str, Tensor]:  # of the task, and of forgetting others

@@ -141,18 +141,23 @@ def first_samples(dataset: Any, device: torch.device, count: int = 8) -> Any:
     return send_to_device(default_collate(samples), device)
 
 
-def build_scheduler(optimizer: Optimizer, steps: int, args: argparse.Namespace) -> LambdaLR:
+def build_scheduler(
+    optimizer: Optimizer, steps: int, args: argparse.Namespace, processes: int
+) -> LambdaLR:
     """Return a schedule that is stepped after every training step.
 
     Args:
         optimizer: Its learning rate is scaled.
         steps: Steps per epoch.
         args: `lr_schedule`: `step` (times `lr_decay` after each epoch), `cosine` (to 0 at the end
-            of `num_epochs`) or `constant`; `warmup_steps`: steps of linear increase at the start.
+            of `num_epochs`) or `constant`; `warmup_steps`: steps of linear increase at the start;
+            `scale_lr`: multiply the rate by the number of processes.
+        processes: That train together.
     """
+    scale = processes if args.scale_lr else 1
 
     def factor(step: int) -> float:
-        rise = min(1.0, (step + 1) / (args.warmup_steps + 1))
+        rise = scale * min(1.0, (step + 1) / (args.warmup_steps + 1))
         if args.lr_schedule == "cosine":
             done = min(1.0, step / (steps * args.num_epochs))
             return rise * 0.5 * (1 + math.cos(math.pi * done))

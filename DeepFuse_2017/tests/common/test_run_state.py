@@ -19,7 +19,9 @@ from utils.util_weights import load_into
 from utils.utils import InputError
 
 State = dict[str, Any]
-ARGS = argparse.Namespace(lr_schedule="step", lr_decay=0.9, warmup_steps=0, num_epochs=4)
+ARGS = argparse.Namespace(
+    lr_schedule="step", lr_decay=0.9, warmup_steps=0, num_epochs=4, scale_lr=False
+)
 
 
 class Extra:
@@ -39,7 +41,7 @@ def run_state(steps: int = 0, extra: Extra | None = None) -> RunState:
     """Return the state of a run after some steps of Adam on arbitrary gradients."""
     model = build()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    scheduler = build_scheduler(optimizer, 3, ARGS)
+    scheduler = build_scheduler(optimizer, 3, ARGS, 1)
     for _ in range(steps):
         for value in model.parameters():
             value.grad = torch.randn(value.shape)

@@ -1,5 +1,5 @@
 # From common_code/training/tests/common/test_processes.py; edit it there, then tools/sync.py.
-"""Trainings that are killed, and trainings in two processes, as a user starts them."""
+"""Trainings that are killed, as a user does it."""
 
 import os
 import re
@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import Call
 from tests.helpers import (
     copy_method,
     quiet_environment,
@@ -23,7 +22,7 @@ from tests.helpers import (
     scalars,
     weights_of,
 )
-from tests.method import INTERRUPTED, SMALL, TERMS, VARIED, put_training_set
+from tests.method import INTERRUPTED, VARIED, put_training_set
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]  # a run is shared
 BEST = "checkpoints/best.safetensors"
@@ -104,36 +103,3 @@ def test_stopped_amid_an_epoch(
     assert same_weights(weights_of(run), weights_of(whole))
     assert scalars(run, "loss/val") == scalars(whole, "loss/val")
     assert (run / BEST).read_bytes()[-4096:] == (whole / BEST).read_bytes()[-4096:]
-
-
-def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path, train: Call) -> None:
-    data = put_training_set(tmp_path / "set", 11)  # 8 to train on, 3 to validate on
-    flags = ["--image_path", data, *SMALL, *VARIED]
-    flags += ["--val_fraction", 0.27, "--lr", 1e-4, "--device", "cpu"]
-    assert train(*flags, "--batch_size", 4, "--num_epochs", 2).status == 0
-    [single] = runs_of(tmp_path)
-
-    method = copy_method(tmp_path / "method")
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    flags += ["--batch_size", 2]
-    done = run_script("run_train.py", *flags, "--num_epochs", 1, cwd=method, launcher=launcher)
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^Device ready: cpu\S*, processes: 2$", done.stdout, re.M)) == 1
-    assert done.stdout.count("Finished Training") == 1
-    assert re.search(r"Epoch \[1/1\]: 100%\|.*\| 2/2 ", done.stderr)  # 8 samples, 2 ranks of 2
-    [run] = runs_of(method)
-    again = ("--num_epochs", 2, "--resume_path", run)
-    done = run_script("run_train.py", *flags, *again, cwd=method, launcher=launcher)
-    assert done.returncode == 0, done.stderr
-    assert runs_of(method) == [run]
-    assert len(list((run / "logs").iterdir())) == 2  # one writer at each start
-
-    outcome = train(*flags, "--num_epochs", 3, "--resume_path", run)
-    assert outcome.status == 1
-    assert "a run of 2 steps per epoch, and now there are 4, with 1 processes" in outcome.err
-
-    for name in ("loss/train", "loss/val", *(f"{term}/train" for term in TERMS)):
-        assert scalars(run, name) == pytest.approx(scalars(single, name), rel=1e-4)
-    for name, value in weights_of(single).items():
-        off = (weights_of(run)[name] - value).abs() > 2e-5 + 1e-3 * value.abs()
-        assert off.float().mean() <= 1e-5  # none, but where Adam follows the sign of nearly nothing

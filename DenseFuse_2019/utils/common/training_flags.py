@@ -48,6 +48,12 @@ def add_training_flags(
         "--lr", type=positive_float, default=lr, help=f"learning rate of Adam ({source})"
     )
     training.add_argument(
+        "--scale_lr",
+        action=BooleanFlag,
+        default=False,
+        help="multiply the learning rate by the number of processes that train together",
+    )
+    training.add_argument(
         "--lr_schedule",
         choices=("step", "cosine", "constant"),
         default="step",

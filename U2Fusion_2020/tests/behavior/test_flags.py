@@ -24,6 +24,7 @@ TRAIN = {  # each with words and what they mean
     "num_epochs": ("5", 5),
     "num_workers": ("2", 2),
     "lr": ("3e-3", 3e-3),
+    "scale_lr": ("True", True),
     "lr_schedule": ("cosine", "cosine"),
     "lr_decay": ("0.5", 0.5),
     "warmup_steps": ("7", 7),
@@ -73,7 +74,7 @@ def test_defaults_are_those_of_the_paper_and_the_original_repository() -> None:
     assert {name: args[name] for name in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["output", *flags.SWITCHES])
+@pytest.mark.parametrize("name", ["output", "scale_lr", *flags.SWITCHES])
 @pytest.mark.parametrize(
     ("words", "value"),
     [

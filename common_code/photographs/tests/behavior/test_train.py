@@ -213,16 +213,18 @@ def test_run_folders_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("step", 1, [0.5, 1, 0.5, 0.5, 0.25]),
     ],
 )
-def test_learning_rate(schedule: str, warmup: int, expected: list[float]) -> None:
+@pytest.mark.parametrize("processes", [1, 3])
+def test_learning_rate(schedule: str, warmup: int, expected: list[float], processes: int) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     args = argparse.Namespace(lr_schedule=schedule, lr_decay=0.5, warmup_steps=warmup, num_epochs=2)
-    scheduler = build_scheduler(optimizer, 2, args)
+    args.scale_lr = processes > 1
+    scheduler = build_scheduler(optimizer, 2, args, processes)
     found = []
     for _ in expected:
         found.append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-    assert found == pytest.approx(expected, abs=1e-6)
+    assert found == pytest.approx([processes * rate for rate in expected], abs=1e-6)
 
 
 def test_a_run_of_another_project_is_weights_alone(tmp_path: Path, train: Call) -> None:

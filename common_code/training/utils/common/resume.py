@@ -260,7 +260,8 @@ def resume(
     check_same_settings(args, arguments_of(found, path))
     check_checkpoint(found, state.state_dict(), state.network, path)
     steps, now = found["steps_per_epoch"], state.steps_per_epoch
-    if steps != now and (args.lr_schedule != "constant" or args.warmup_steps):
+    varies = args.lr_schedule != "constant" or args.warmup_steps or args.scale_lr
+    if steps != now and varies:
         raise InputError(
             f"--resume_path goes on with a run of {steps} steps per epoch, and now there are "
             f"{now}, with {accelerator.num_processes} processes; its learning rate follows the "
