@@ -5,7 +5,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.common.flags import BooleanFlag, FlagParser, natural_int
+from utils.common.flags import BooleanFlag, FlagParser, natural_int, positive_int
+from utils.common.shard import shard
 from utils.common.video_paths import add_video_flags
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_fusion_flags(parser: FlagParser) -> None:
     files.add_argument(
         "--verbose", action="store_true", help="print a line for every result and every warning"
     )
+    add_job_flags(parser)
     values = parser.add_flag_group("values")
     values.add_argument(
         "--color",
@@ -69,6 +71,37 @@ def add_fusion_flags(parser: FlagParser) -> None:
         type=natural_int,
         help="side of the tiles in pixels, 0 for the whole image at once; by default a side that "
         "is fast on the device",
+    )
+
+
+def add_job_flags(parser: FlagParser) -> None:
+    """Add the flags for many results: lists, going on, and shares of several machines."""
+    group = parser.add_flag_group("many results")
+    group.add_argument(
+        "--pairs",
+        type=Path,
+        nargs="+",
+        metavar="CSV",
+        help="fuse what these lists name, in columns called as the flags of the sources, relative "
+        "to the list's folder; a column output names results",
+    )
+    group.add_argument(
+        "--skip_existing",
+        action="store_true",
+        help="leave results that exist alone, to go on where a run was stopped",
+    )
+    group.add_argument(
+        "--max_failures",
+        type=positive_int,
+        metavar="N",
+        help="stop when so many results have failed; without it, all others are made",
+    )
+    group.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="make part I of N, counted from 1, by name; env takes both numbers from the variables "
+        "of SLURM arrays, torchrun (RANK) or Kubernetes (JOB_COMPLETION_INDEX)",
     )
 
 

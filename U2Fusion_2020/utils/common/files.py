@@ -4,7 +4,7 @@
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -14,7 +14,7 @@ try:
 except ImportError:  # on Windows, where an open file cannot be deleted anyway
     fcntl = None  # type: ignore[assignment]
 
-LEFTOVER = re.compile(r"\..+\.\d+\.tmp(\.\w+)?")  # the names of `new_file`
+LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp(\.\w+)?")  # the names of `new_file`
 NO_HARD_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 
 
@@ -40,6 +40,11 @@ def write_atomically(
         reason = getattr(error, "strerror", None) or f"disk full? {str(error).splitlines()[0]}"
         number = getattr(error, "errno", None) or errno.EIO
         raise OSError(number, f"cannot write, no file was changed: {reason}", str(path)) from error
+
+
+def is_complete(path: Path) -> bool:
+    """Return True if a result is there: it is put in its place whole, so there are no halves."""
+    return path.is_file()
 
 
 @contextmanager
@@ -70,13 +75,19 @@ def new_file(path: Path, replace: bool = True, suffix: str = "") -> Iterator[IO[
             temporary.unlink()
 
 
-def clear_leftovers(folder: Path) -> None:
+def clear_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
     """Delete the temporary files of processes that were killed while they wrote into a folder.
 
     A file that another process still writes is locked, and stays.
+
+    Args:
+        folder: It may be absent.
+        names: Delete those of files with these names only. Another machine may be writing others,
+            and its locks are not seen here on every file system.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
-        if LEFTOVER.fullmatch(path.name) and path.is_file():
+        match = LEFTOVER.fullmatch(path.name)
+        if match and (names is None or match[1] in names) and path.is_file():
             with suppress(OSError), path.open("rb+") as file:
                 if fcntl:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

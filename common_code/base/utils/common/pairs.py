@@ -4,10 +4,12 @@
 import argparse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from utils.common.listing import SUFFIXES, list_images
 from utils.common.names import strip_mark
+from utils.common.shard import Shard
 from utils.common.video_paths import check_flags, check_output, check_sources, is_video
 from utils.utils import InputError, warn
 
@@ -38,7 +40,7 @@ class SourceKind:
     roles: tuple[str | None, str | None] = (None, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FusionJob:
     """Registered sources, of which the first decides the depth, and where to write their result.
 
@@ -66,7 +68,7 @@ def find_jobs(
     demo: Sequence[DefaultSet],
     output: Path,
 ) -> list[FusionJob]:
-    """Return what the command line asks for.
+    """Return what the command line asks for: with `--shard` that part of it, by name.
 
     Args:
         args: Parsed flags of `add_fusion_flags` and of the kinds.
@@ -78,23 +80,31 @@ def find_jobs(
     Raises:
         InputError: sources that do not fit together, or results that may not be replaced.
     """
-    overwrite = args.overwrite or args.output is None
+    if args.overwrite and args.skip_existing:
+        raise InputError("--overwrite replaces results and --skip_existing keeps them; give one")
     flags = [flag for kind in kinds for flag in (*kind.flags, kind.set_flag) if flag]
-    given = [flag for flag in (*flags, "images") if getattr(args, flag) is not None]
+    given = [flag for flag in (*flags, "images", "pairs") if getattr(args, flag) is not None]
+    allowed = args.overwrite or args.skip_existing  # results that exist
+    default = allowed or args.output is None
+    jobs = []
     try:
-        if given:
+        if given == ["pairs"]:
+            from utils.common.pair_list import read_lists
+
+            jobs = read_lists(args.pairs, kinds, args.output, output, args.shard)
+            default = allowed
+        elif given:
             kind, found = _find_given(args, kinds, given)
-            jobs = plan_jobs(found, args.output or output, overwrite, kind)
-            check_flags(args, jobs)
-            return jobs
-        jobs = []
-        for each in [one for one in own if non_empty(one.folder)] or _announce(demo, own):
-            found = each.kind.find(each.folder, "fused by default", args.allow_unmatched)
-            jobs += plan_jobs(found, args.output or each.output, overwrite, each.kind.name)
+            jobs = plan_jobs(found, args.output or output, default, kind, args.shard)
+        else:
+            for each in [one for one in own if non_empty(one.folder)] or _announce(demo, own):
+                found = each.kind.find(each.folder, "fused by default", args.allow_unmatched)
+                place = args.output or each.output
+                jobs += plan_jobs(found, place, default, each.kind.name, args.shard)
     except UnmatchedError as error:
         raise InputError(f"{error}; --allow_unmatched skips these") from error
     check_flags(args, jobs)
-    check_outputs(jobs, overwrite)  # also across sets: two of them must not write the same file
+    check_outputs(jobs, default)  # also across sets: two of them must not write the same file
     return jobs
 
 
@@ -217,15 +227,22 @@ def skip_lonely(lonely: Sequence[str], count: int, place: str, allow_unmatched: 
         )
 
 
-def plan_jobs(pairs: Found, output: Path, overwrite: bool, kind: str = "images") -> list[FusionJob]:
+def plan_jobs(
+    pairs: Found,
+    output: Path,
+    overwrite: bool,
+    kind: str = "images",
+    shard: Shard | None = None,
+) -> list[FusionJob]:
     """Return what to fuse and where to write it.
 
     Args:
         pairs: From `find_pairs`.
         output: A file if its suffix is an image's or a video's and there is one pair, else a
             folder.
-        overwrite: Existing results may be replaced.
+        overwrite: Existing results are no error.
         kind: Of the sources.
+        shard: Which part of the pairs is wanted, None for all.
 
     Raises:
         InputError: results exist and may not be replaced, or would replace a source; a video from
@@ -238,7 +255,8 @@ def plan_jobs(pairs: Found, output: Path, overwrite: bool, kind: str = "images")
             raise InputError(f"--output {output} is one file for {len(pairs)} pairs; give a folder")
         jobs = [FusionJob(sources, output, kind) for sources in pairs.values()]
     else:
-        jobs = [FusionJob(sources, output / f"{name}.png", kind) for name, sources in pairs.items()]
+        names = shard.take(pairs) if shard else pairs
+        jobs = [FusionJob(pairs[name], output / f"{name}.png", kind) for name in names]
     check_outputs(jobs, overwrite)
     return jobs
 
@@ -256,17 +274,19 @@ def check_outputs(jobs: Sequence[FusionJob], overwrite: bool) -> None:
             raise InputError(
                 f"{other.sources[0]} and {job.sources[0]} have the same result, {job.output}"
             )
-    for job in jobs:
-        for place in (job.output, *job.output.parents):
-            if place.is_symlink() and not place.exists():
-                raise InputError(f"--output: {place} is a symbolic link to itself or to nothing")
-    existing = [job.output for job in jobs if job.output.exists()]
+    folders = {job.output.parent for job in jobs}
+    above = {place for folder in folders for place in (folder, *folder.parents)}
+    for place in chain(above, first):
+        if place.is_symlink() and not place.exists():
+            raise InputError(f"--output: {place} is a symbolic link to itself or to nothing")
+    existing = {path.resolve(): path for path in first if path.exists()}
     if existing and not overwrite:
         raise InputError(
-            f"{existing[0]} exists ({len(existing)} of {len(jobs)} results); "
-            "--overwrite replaces them, another --output keeps them"
+            f"{next(iter(existing.values()))} exists ({len(existing)} of {len(jobs)} results); "
+            "--overwrite replaces them, --skip_existing keeps them and makes the others, another "
+            "--output keeps them"
         )
-    sources = {source.resolve() for job in jobs for source in job.sources}
-    for job in jobs:
-        if job.output.resolve() in sources:
-            raise InputError(f"--output {job.output} is one of the sources")
+    if existing:
+        sources = (source.resolve() for job in jobs for source in job.sources)
+        if taken := next((existing[path] for path in sources if path in existing), None):
+            raise InputError(f"--output {taken} is one of the sources")
