@@ -17,6 +17,7 @@ from benchmark.metrics import COLUMNS, CONVENTIONS
 from benchmark.output_paths import check_no_input, check_writable
 from benchmark.score_table import format_means, write_csv
 from benchmark.scoring import PRECISIONS, Job, Scorer, find_device, score_all
+from benchmark.shard import shard
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,6 +71,14 @@ def build_parser() -> argparse.ArgumentParser:
         default=False,
         help="write the table without the images that cannot be scored, and exit with 1",
     )
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="score part I of N, counted from 1, by name, and write it to OUTPUT-I-of-N.csv for "
+        "benchmark.merge; env takes both numbers from the variables of SLURM arrays, torchrun "
+        "(RANK) or Kubernetes (JOB_COMPLETION_INDEX)",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the CSV file to write")
     parser.add_argument(
         "--overwrite", action="store_true", default=False, help="replace an existing --output"
@@ -103,11 +112,17 @@ def add_scoring_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line. `args.scenes` is None for pairs, `args.metrics` for the default."""
+    """Parse the command line. `args.scenes` is None for pairs, `args.metrics` for the default.
+
+    With a shard, `args.output` is what its table is called.
+    """
     parser = build_parser()
     args = parser.parse_args(argv)
     pair = [flag for flag in ("--ir", "--vis") if flag[2:] in args]
     args.scenes = getattr(args, "scenes", None)
+    args.shard = getattr(args, "shard", None)
+    if args.shard:
+        args.output = args.shard.name(args.output)
     if args.scenes is None and len(pair) < 2:
         parser.error("give the sources with --ir and --vis, or with --scenes")
     if args.scenes is not None and pair:
@@ -204,7 +219,10 @@ def main(args: argparse.Namespace) -> int:
         kind, jobs = find_jobs(args)
         images = (path for job in jobs for path in [*job.sources, *job.fused.values()])
         check_no_input([args.output], images)
-        metrics = choose_metrics(args, jobs, kind)
+        metrics = choose_metrics(args, jobs, kind)  # of all shards alike
+        if args.shard:
+            share = set(args.shard.take(job.image for job in jobs))
+            jobs = [job for job in jobs if job.image in share]
         scorer = Scorer(
             args.convention, metrics, find_device(args.device), args.precision, args.batch
         )

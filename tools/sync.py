@@ -23,6 +23,7 @@ MAX_LIKENESS = 0.8  # share of equal lines, from which two files should be one
 OUTSIDE: dict[str, tuple[str, ...]] = {  # shared with other folders than the methods'
     "base/utils/common/damage.py": ("benchmark/damage.py",),
     "base/utils/common/names.py": ("benchmark/names.py", "common_data/public_sets/names.py"),
+    "base/utils/common/shard.py": ("benchmark/shard.py",),
     "base/utils/common/video_read.py": ("benchmark/video_read.py",),
 }
 VARIANTS: dict[str, str] = {  # path: why the folders' own versions are alike
