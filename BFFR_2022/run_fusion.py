@@ -65,6 +65,11 @@ def main(args: argparse.Namespace) -> int:
     """Fuse the images that `args` names and return the exit status."""
     if args.segmenter and not args.segment:
         raise InputError("--segmenter needs --segment")
+    if args.segment and (args.skip_existing or args.shard):
+        raise InputError(
+            "--segment counts the classes of all results in one table; leave --skip_existing and "
+            "--shard out"
+        )
     jobs = find_jobs(args, [PAIRS], [], DEMO, RESULTS)
     if args.segment and any(is_video(job.sources[0]) for job in jobs):
         raise InputError("--segment draws classes of images; leave it out for videos")
@@ -110,7 +115,10 @@ def prepare_segmentation(
     from utils.util_segment import SegmentationWriter, Segmenter, segmentation_paths
 
     folder = jobs[0].output.parent / "segmentation"
-    paths = segmentation_paths(folder, [job.output.stem for job in jobs])
+    stems = [job.output.stem for job in jobs]
+    if len(set(stems)) < len(stems):
+        raise InputError("--segment draws into one folder, and two results have the same name")
+    paths = segmentation_paths(folder, stems)
     taken = [path for path in paths if path.exists()]
     if taken and args.output is not None and not args.overwrite:
         raise InputError(f"{taken[0]} exists; --overwrite replaces it")

@@ -13,12 +13,19 @@ import numpy as np
 from utils.common.align import SURE, to_pixels, warp
 from utils.common.color import luma_of_array
 from utils.common.covered import Covered
+from utils.common.files import is_complete
 from utils.common.image import resize_to
 from utils.common.infrared import read_pair, read_values
 from utils.common.names import strip_mark
 from utils.common.pairs import FusionJob
 from utils.common.registration import ALIGNED, FAILED, Registration, describe, register
-from utils.common.registration_csv import ALL, add_row, read_table, start_table
+from utils.common.registration_csv import (
+    ALL,
+    add_row,
+    go_on_with_table,
+    read_table,
+    start_table,
+)
 from utils.common.rig import Track, find_rig
 from utils.common.sources import FILES, Inputs, Notices, Reader
 from utils.common.values import Array, from_unit, to_unit
@@ -45,6 +52,11 @@ def pair_reader(args: argparse.Namespace, jobs: Sequence[FusionJob] = ()) -> Rea
     for flag in ("register_to", "register_rig"):
         if getattr(args, flag) and args.register == "none":
             raise InputError(f"--{flag} needs --register similarity, affine or homography")
+    if args.register_rig and args.shard:
+        raise InputError(
+            "--register_rig would find a transform of its own in each --shard; find one from some "
+            "pairs with --register_to, and give it to all shards with --register_from"
+        )
     if not wanted:
         return read_pair
     if args.resize:
@@ -67,13 +79,15 @@ class RegisteredPairs:
         self.tracks: dict[Path, Track] = {}
         self.frames: Counter[Path] = Counter()
         self.rig: Registration | None = None
-        if args.register_to:
-            start_table(args.register_to, args.overwrite)
+        self.written: Path | None = args.register_to
+        if self.written:
+            self.written = args.shard.name(self.written) if args.shard else self.written
+            _begin(self.written, jobs, args)
         if args.register_rig:
             self.rig, origin = find_rig(jobs, args)
             print(f"Rig: {in_words(self.rig)}; {origin}")
-            if args.register_to:
-                add_row(args.register_to, ALL, self.rig)
+            if self.written:
+                add_row(self.written, ALL, self.rig)
 
     def __call__(
         self, job: FusionJob, args: argparse.Namespace, notices: Notices, inputs: Inputs = FILES
@@ -87,14 +101,14 @@ class RegisteredPairs:
             InputError: unreadable, or not registered without `--register_failed keep`.
         """
         visible, infrared = read_values(job, args, notices, inputs)
-        name = strip_mark(job.sources[0].stem, "vis")
+        name = name_of(job)
         names = [name]
         if is_video(job.sources[0]):
             names.insert(0, f"{name} {args.start + self.frames[job.sources[0]]}")
             self.frames[job.sources[0]] += 1
         found = self._find(job, args, names, visible, infrared)
-        if args.register_to and not self.rig:
-            add_row(args.register_to, names[0], found)
+        if self.written and not self.rig:
+            add_row(self.written, names[0], found)
         notices.add(f"results of registering {name}", f"{names[0]}: {in_words(found)}", "note")
         if found.status == FAILED and args.register_failed != "keep":
             raise InputError(
@@ -128,6 +142,28 @@ class RegisteredPairs:
             track = self.tracks.setdefault(job.sources[0], Track(args.register))
             return track(visible, infrared)
         return register(visible, infrared, args.register)
+
+
+def name_of(job: FusionJob) -> str:
+    """Return what a pair is called in tables of transforms."""
+    return strip_mark(job.sources[0].stem, "vis")
+
+
+def _begin(path: Path, jobs: Sequence[FusionJob], args: argparse.Namespace) -> None:
+    """Begin a table, or with `--skip_existing` go on with it.
+
+    Raises:
+        InputError: it exists and may not be replaced, or two pairs have one name.
+    """
+    names = Counter(map(name_of, jobs))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise InputError(f"--register_to: {names[twice[0]]} pairs are called {twice[0]}")
+    if not args.skip_existing:
+        start_table(path, args.overwrite)
+        return
+    redone = {name_of(job) for job in jobs if not is_complete(job.output)} | {ALL}
+    frames = {name_of(job) for job in jobs if is_video(job.sources[0])} & redone
+    go_on_with_table(path, lambda row: row in redone or row.rpartition(" ")[0] in frames)
 
 
 def in_words(found: Registration) -> str:

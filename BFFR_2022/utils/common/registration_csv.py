@@ -2,11 +2,14 @@
 """Transforms from infrared to visible pixels in a CSV file: `--register_to`, `--register_from`."""
 
 import csv
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from utils.common.files import write_atomically
 from utils.common.registration import ALIGNED, FAILED, REGISTERED, Registration
 from utils.common.values import Array
 from utils.utils import InputError
@@ -35,6 +38,25 @@ def start_table(path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} (--register_to) exists; --overwrite replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(",".join(HEAD) + "\n", encoding="utf-8")
+
+
+def go_on_with_table(path: Path, redone: Callable[[str], bool]) -> None:
+    """Keep the rows of a file that a stopped run has left, but for those that are made again.
+
+    Args:
+        path: The file. If it is absent, a new one is begun.
+        redone: Whether a name's row is made again.
+    """
+    if not path.exists():
+        start_table(path, overwrite=False)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEAD)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        whole = (row for row in csv.reader(file) if len(row) == len(HEAD) and row != HEAD)
+        writer.writerows(row for row in whole if not redone(row[0]))
+    write_atomically(path, lambda new: new.write(text.getvalue().encode()))
 
 
 def add_row(path: Path, name: str, found: Registration) -> None:

@@ -41,6 +41,8 @@ class Tally:
         self._last: Path | None = None
         self._seconds: list[float] = [0.0, 0.0]  # of the first image, of all others
         self._timed = 0
+        if args.shard:
+            print(f"Shard {args.shard}: {self.total} results")
         if self.skipped:
             warn(f"{self.skipped} of {self.total} results are there (--skip_existing)", "note")
 
