@@ -84,41 +84,38 @@ class Scorer:
     precision: str = "float64"
     batch: int = 1
 
-    def read(self, jobs: Sequence[Job]) -> tuple[list[Result], list[Failure]]:
-        """Read and prepare images."""
-        results: list[Result] = []
-        failures: list[Failure] = []
+    def read(self, jobs: Sequence[Job]) -> Iterator[Result | Failure]:
+        """Read and prepare images, one result after the other."""
         prepare = CONVENTIONS[self.convention].prepare
         for job in jobs:
             try:
                 sources = {path: read_channels(path) for path in job.sources}
                 check_same_size(sources)
             except (OSError, ValueError) as error:
-                failures.append(Failure(job.image, job.flags, str(error)))
+                yield Failure(job.image, job.flags, str(error))
                 continue
             channels, last = [sources[path] for path in job.sources], job.sources[-1]
             for method, path in job.fused.items():
                 try:
                     fused = read_channels(path)
                     check_same_size({last: sources[last], path: fused})
-                    results.append(Result(job, method, prepare(channels, fused)))
+                    images = prepare(channels, fused)
                 except (OSError, ValueError) as error:
-                    failures.append(Failure(job.image, f"--fused {method}", str(error), method))
-        return results, failures
+                    yield Failure(job.image, f"--fused {method}", str(error), method)
+                else:
+                    yield Result(job, method, images)
 
-    def score(
-        self, jobs: Sequence[Job], results: Sequence[Result], failures: Sequence[Failure]
-    ) -> list[Scores]:
-        """Score what was read of these jobs, and return the rows and all failures of each job.
+    def score(self, jobs: Sequence[Job], found: Iterable[Result | Failure]) -> list[Scores]:
+        """Score what is read of these jobs, and return the rows and all failures of each job.
 
         Raises:
             ValueError: A batch does not fit into the memory of the GPU.
         """
         rows: list[Row] = []
-        failures = list(failures)
-        for batch in self._batches(results):
+        failures: list[Failure] = []
+        for batch in self._batches(found, failures):
             try:
-                found = self._score_batch(batch)
+                scores = self._score_batch(batch)
             except torch.OutOfMemoryError as error:
                 raise ValueError(
                     f"{len(batch)} results of one size do not fit into the memory of "
@@ -127,7 +124,7 @@ class Scorer:
             except ValueError as error:
                 failures += [one.failure(str(error)) for one in batch]
             else:
-                both = zip(batch, found, strict=True)
+                both = zip(batch, scores, strict=True)
                 rows += [Row(one.method, one.job.image, values) for one, values in both]
         return [
             (
@@ -139,15 +136,22 @@ class Scorer:
 
     def __call__(self, jobs: Sequence[Job]) -> list[Scores]:
         """Return the rows and the failures of each job."""
-        return self.score(jobs, *self.read(jobs))
+        return self.score(jobs, self.read(jobs))
 
-    def _batches(self, results: Sequence[Result]) -> Iterator[list[Result]]:
+    def _batches(
+        self, found: Iterable[Result | Failure], failures: list[Failure]
+    ) -> Iterator[list[Result]]:
+        """Yield results of one size together as soon as they are enough; add the failures."""
         groups: dict[tuple[int, ...], list[Result]] = {}
-        for one in results:
-            groups.setdefault(one.shape, []).append(one)
-        for group in groups.values():
-            for start in range(0, len(group), self.batch):
-                yield group[start : start + self.batch]
+        for one in found:
+            if isinstance(one, Failure):
+                failures.append(one)
+                continue
+            group = groups.setdefault(one.shape, [])
+            group.append(one)
+            if len(group) == self.batch:
+                yield groups.pop(one.shape)
+        yield from groups.values()
 
     def _score_batch(self, batch: Sequence[Result]) -> list[list[float]]:
         images = [one.images for one in batch]
@@ -193,9 +197,9 @@ def score_all(jobs: Sequence[Job], scorer: Scorer, workers: int) -> Iterator[Sco
     workers = min(workers, len(chunks))
     if scorer.device != "cpu":
         with ThreadPoolExecutor(workers) as readers:
-            reading = _map_ahead(readers, scorer.read, chunks, workers + 1)
+            reading = _map_ahead(readers, lambda part: list(scorer.read(part)), chunks, workers + 1)
             for chunk, read in zip(chunks, reading, strict=True):
-                yield from scorer.score(chunk, *read)
+                yield from scorer.score(chunk, read)
     elif workers <= 1:
         for chunk in chunks:
             yield from scorer(chunk)
