@@ -1,9 +1,10 @@
 """Batch norm over the batches of all processes on CPUs; torch's SyncBatchNorm needs GPUs."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.distributed import get_world_size
-from torch.distributed.nn.functional import all_reduce
+from torch.distributed import all_reduce, get_world_size
 
 
 class CpuSyncBatchNorm(nn.BatchNorm2d):
@@ -33,9 +34,26 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
         return centered * scale[:, None, None] + self.bias[:, None, None]
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; the gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.clone()
+        all_reduce(total)
+        return total
+
+
 def _mean(features: Tensor) -> Tensor:
     """Return the mean of each channel over the batches of all processes, (C,)."""
-    return all_reduce(features.mean(dim=(0, 2, 3))) / get_world_size()
+    total: Tensor = _Sum.apply(features.mean(dim=(0, 2, 3)))
+    return total / get_world_size()
 
 
 def share_batch_norms(network: nn.Module) -> nn.Module:

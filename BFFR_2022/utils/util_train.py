@@ -92,7 +92,8 @@ def set_schedule(config: "Config", args: argparse.Namespace, iterations: int, lr
     warmup, poly = config.param_scheduler
     poly.update(begin=args.warmup_iters, end=args.poly_iters)
     warmup.end = args.warmup_iters
-    config.param_scheduler = [warmup, poly] if args.warmup_iters else [poly]
+    # mmengine's LinearLR of one iteration would stay at its start, a millionth of the rate.
+    config.param_scheduler = [warmup, poly] if args.warmup_iters > 1 else [poly]
 
 
 def stage_of(config: "Config") -> str:
