@@ -224,7 +224,7 @@ def test_learning_rate(schedule: str, warmup: int, expected: list[float], proces
         found.append(scheduler.get_last_lr()[0])
         optimizer.step()
         scheduler.step()
-    assert found == pytest.approx([processes * rate for rate in expected], abs=1e-6)
+    assert found == pytest.approx([processes * rate for rate in expected], abs=processes * 1e-6)
 
 
 def test_a_run_of_another_project_is_weights_alone(tmp_path: Path, train: Call) -> None:

@@ -19,12 +19,12 @@ def test_ten_steps_are_those_of_one_process_with_the_doubled_batch(
 ) -> None:
     data = put_training_set(tmp_path / "set", 11)  # 8 to train on, 3 to validate on
     flags = ["--image_path", data, *SMALL, *VARIED, "--val_fraction", 0.27, "--device", "cpu"]
-    alone = ("--batch_size", 4, "--lr", 2e-4, "--num_epochs", 5, "--num_workers", 1)
+    alone = ("--batch_size", 4, "--lr", 1e-4, "--num_epochs", 5, "--num_workers", 1)
     assert train(*flags, *alone).status == 0
     [single] = runs_of(tmp_path)
 
     method = copy_method(tmp_path / "method")
-    flags += ["--batch_size", 2, "--lr", 1e-4, "--scale_lr"]
+    flags += ["--batch_size", 2, "--lr", 5e-5, "--scale_lr"]
     done = run_script("run_train.py", *flags, "--num_epochs", 2, cwd=method, launcher=TORCHRUN)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^Device ready: cpu\S*, processes: 2$", done.stdout, re.M)) == 1
