@@ -194,7 +194,7 @@ def score_all(jobs: Sequence[Job], scorer: Scorer, workers: int) -> Iterator[Sco
     results = max((len(job.fused) for job in jobs), default=0)  # of a job
     size = math.ceil(scorer.batch / max(1, results))
     chunks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-    workers = min(workers, len(chunks))
+    workers = max(1, min(workers, len(chunks)))  # a shard may be empty
     if scorer.device != "cpu":
         with ThreadPoolExecutor(workers) as readers:
             reading = _map_ahead(readers, lambda part: list(scorer.read(part)), chunks, workers + 1)
