@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +16,21 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from benchmark.metrics import qabf, vif
 from benchmark.registration.warps import WARPS, draw_warp
 from utils.common.color import luma_of_array
-from utils.common.image import read_image
+from utils.common.covered import Covered
+from utils.common.image import read_image, write_image
 from utils.common.infrared_pairs import pairs_in
+from utils.common.registered_pairs import place
 from utils.common.registration import FAILED, Registration, register
 from utils.common.rig import Track, corner_distance
-from utils.common.values import Array
+from utils.common.values import Array, to_unit
+from utils.util_fusion import ImageFusion
 
 WIDTH = 640  # pixels: errors are given at this width
 CLOSE, FAIR = 3, 5  # pixels of those
+MARGIN = 0.12  # of the width: cut off before fusing, so that a warp brings in real content
 
 
 class Pair(NamedTuple):
@@ -135,6 +141,59 @@ def print_video(frames: Sequence[Pair], model: str, size: str, seed: int) -> Non
     )
 
 
+def covered_part(share: Array) -> tuple[slice, slice]:
+    """Return a rectangle in which the share, (H, W), is 1: worse sides are cut off first."""
+    top, left, (bottom, right) = 0, 0, share.shape
+    while (part := share[top:bottom, left:right]).min() < 1:
+        sides = part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean()
+        worst = int(np.argmin(sides))
+        top, bottom = top + (worst == 0), bottom - (worst == 1)
+        left, right = left + (worst == 2), right - (worst == 3)
+    return np.s_[top:bottom, left:right]
+
+
+def print_fused(pairs: Sequence[Pair], model: str, size: str, seed: int, folder: Path) -> None:
+    """Fuse pairs as they are, warped, and registered; write these three, and print scores.
+
+    They are scored by their visible and their infrared image as it is. Beside them stand what is
+    lost by drawing the image twice, and what by registering a pair that was not warped.
+    """
+    fusion, rng = ImageFusion(strategy="l1", device="cpu"), np.random.default_rng(seed)
+    scores: defaultdict[str, list[list[float]]] = defaultdict(list)
+    for pair in pairs:
+        warp = draw_warp(WARPS[size], pair.infrared.shape, rng)
+        cut = round(MARGIN * pair.visible.shape[1])
+        images = (pair.visible, pair.infrared, pair.warped(warp))
+        visible, infrared, moved = (image[cut:-cut, cut:-cut].copy() for image in images)
+        found, plain = (register(visible, each, model) for each in (moved, infrared))
+        if found.status == FAILED:
+            continue
+        inward = np.array([[1, 0, -cut], [0, 1, -cut], [0, 0, 1]])
+        undone = inward @ np.linalg.inv(warp) @ np.linalg.inv(inward)
+        sources = {
+            "as it is": [visible, infrared],
+            "warped": [visible, moved],
+            "registered": place(visible, moved, found.matrix),
+            "warp undone exactly": place(visible, moved, undone),
+            "registered without a warp": place(visible, infrared, plain.matrix),
+        }
+        results = {name: fusion.fuse(each) for name, each in sources.items()}
+        write_image(folder / f"{pair.name}.png", np.hstack(list(results.values())[:3]))
+        shares = [each.share for each in sources.values() if isinstance(each, Covered)]
+        part = covered_part(np.minimum.reduce(shares))
+        for name, fused in results.items():
+            wholes = [255 * to_unit(image) for image in (visible, infrared, fused)]
+            areas = wholes, [image[part] for image in wholes]
+            scores[name].append(
+                [float(metric(each[:2], each[2])) for each in areas for metric in (qabf, vif)]
+            )
+    print(f"\n{len(scores['registered'])} of {len(pairs)} pairs registered and fused\n")
+    print("| fused | Qabf | VIF | Qabf of the covered part | VIF of the covered part |")
+    print("|---|---|---|---|---|")
+    for name, rows in scores.items():
+        print(f"| {name} | {' | '.join(f'{mean:.3f}' for mean in np.mean(rows, axis=0))} |")
+
+
 def main(args: argparse.Namespace) -> None:
     """Measure and print tables."""
     cv2.setNumThreads(1)
@@ -149,6 +208,10 @@ def main(args: argparse.Namespace) -> None:
                         print_video(frames, model, size, seed)
         return
     pairs = [pair for each in sets for pair in each]
+    if args.fused:
+        Path(args.fused).mkdir(parents=True, exist_ok=True)
+        print_fused(pairs, args.models[0], args.warps[0], args.seeds[0], Path(args.fused))
+        return
     print(f"{len(pairs)} pairs, seeds {args.seeds}, errors in pixels at a width of {WIDTH}\n")
     print(f"| model | warp | refused | median error | below {CLOSE} | below {FAIR} | seconds |")
     print("|---|---|---|---|---|---|---|")

@@ -54,6 +54,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--video", action="store_true", help="take each folder for the frames of a video instead"
     )
+    parser.add_argument(
+        "--fused",
+        type=lambda text: str(Path(text).resolve()),
+        metavar="FOLDER",
+        help="fuse the pairs as they are, warped and registered instead, by the first model, warp "
+        "and seed, write the three beside each other, and print their scores",
+    )
     return parser.parse_args(argv)
 
 
