@@ -24,7 +24,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def first_command(readme: Path) -> list[str]:
     """Return the words after `python` in the first of the page's commands that starts with it."""
-    blocks = re.findall(r"^```\w*\n(.*?)^```", readme.read_text("utf-8"), re.M | re.S)
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", readme.read_text("utf-8"), re.M | re.S)
     lines = re.findall(r"^python (.*)$", "\n".join(blocks), re.M)
     return shlex.split(lines[0], comments=True)
 
