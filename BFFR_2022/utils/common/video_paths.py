@@ -65,7 +65,7 @@ def check_output(path: Path, sources: Sequence[Path]) -> None:
     if is_video(sources[0]) and not (is_video(path) and path.suffix.lower() in WRITTEN):
         raise InputError(
             f"{sources[0]} is a video, which cannot be fused into {path}; "
-            f"let --output be one file that ends in one of {kinds}"
+            f"let --output, or output in a list, be one file that ends in one of {kinds}"
         )
 
 
@@ -75,9 +75,12 @@ def check_flags(args: argparse.Namespace, jobs: Sequence["FusionJob"]) -> None:
     Raises:
         InputError: see above.
     """
-    video = any(is_video(job.sources[0]) for job in jobs)
+    videos = sum(is_video(job.sources[0]) for job in jobs)
+    if 0 < videos < len(jobs):
+        raise InputError(f"{videos} of {len(jobs)} sources are videos; list images by themselves")
+    video = bool(videos)
     for flag in ("start", "frames"):
-        if not video and getattr(args, flag):
+        if jobs and not video and getattr(args, flag):
             raise InputError(f"--{flag} chooses a part of videos, and the sources are images")
     if video and getattr(args, "align", False):
         raise InputError(

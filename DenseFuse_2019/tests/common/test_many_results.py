@@ -115,6 +115,32 @@ def test_lists_of_failures_of_shards_are_replaced_by_one(
     assert names_in(tmp_path / "out") == found
 
 
+def test_a_list_of_failures_in_one_of_several_folders(tmp_path: Path, fuse: Call) -> None:
+    rows = ["vis,ir,output"]
+    for number in range(2):
+        put_pair(tmp_path, str(number), number, size=(32, 32))
+        rows.append(f"../vis/{number}.png,../ir/{number}.png,{number}/fused.png")
+    sound = (tmp_path / "vis" / "1.png").read_bytes()
+    (tmp_path / "vis" / "1.png").write_bytes(b"")
+    listed = tmp_path / "out" / "list.csv"
+    listed.parent.mkdir()
+    listed.write_text("\n".join(rows))
+    assert fuse("--pairs", listed).status == 1
+    failures = tmp_path / "out" / "failures.csv"
+    assert failures.is_file()
+    (tmp_path / "vis" / "1.png").write_bytes(sound)
+    assert fuse("--pairs", failures).status == 0
+    assert names_in(tmp_path / "out") == ["0", "1", "list.csv"]
+
+
+def test_videos_and_images_in_one_list(tmp_path: Path, fuse: Call) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("vis,ir,output\na.mp4,b.mp4,c.mp4\na.png,b.png,c.png\n")
+    outcome = fuse("--pairs", listed)
+    assert outcome.status == 1
+    assert "1 of 2 sources are videos; list images by themselves" in outcome.err
+
+
 def test_many_failures_stop_the_run(tmp_path: Path, flags: list[object], fuse: Call) -> None:
     for path in (tmp_path / "vis").iterdir():
         path.write_bytes(b"")

@@ -1,11 +1,12 @@
 # From common_code/base/tests/common/test_pair_list.py; edit it there, then tools/sync.py.
 """Lists of what to fuse, and of what could not be fused."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from utils.common.failures import Failure, write_failures
+from utils.common.failures import Failure, failures_path, write_failures
 from utils.common.pair_list import read_lists
 from utils.common.pairs import FusionJob, SourceKind
 from utils.common.shard import Shard
@@ -87,6 +88,30 @@ def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
 def test_an_absent_list(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*absent.csv \(--pairs\)"):
         read_lists([tmp_path / "absent.csv"], KINDS, None, DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("output", "pairs", "shard", "expected"),
+    [
+        ("out", None, None, "out/failures.csv"),
+        ("out", None, Shard(2, 3), "out/failures-2-of-3.csv"),
+        (None, ["out/failures.csv"], None, "out/failures.csv"),
+        (None, ["lists/a.csv"], None, "out/deep/failures.csv"),
+        (None, None, None, "out/deep/failures.csv"),
+    ],
+)
+def test_where_failures_are_listed(
+    output: str | None, pairs: list[str] | None, shard: Shard | None, expected: str
+) -> None:
+    jobs = [FusionJob((Path("a"), Path("b")), Path(f"out/deep/{n}/1.png")) for n in "ab"]
+    args = Namespace(
+        output=output and Path(output), pairs=pairs and list(map(Path, pairs)), shard=shard
+    )
+    found = failures_path(jobs, args)
+    assert found is not None
+    assert found.absolute() == Path(expected).absolute()
+    single = failures_path(jobs[:1], args)
+    assert (single is None) == (pairs is None and shard is None)
 
 
 @pytest.mark.parametrize("output", [None, "given"])

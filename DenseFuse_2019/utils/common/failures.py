@@ -27,13 +27,20 @@ class Failure(NamedTuple):
 
 
 def failures_path(jobs: Sequence[FusionJob], args: argparse.Namespace) -> Path | None:
-    """Return where the failures of a run are listed; None for a single result, which is known."""
+    """Return where the failures of a run are listed; None for a single result, which is known.
+
+    It is the folder of `--output`, or that of the list which the results are relative to, or the
+    one that holds all results.
+    """
     folders = {job.output.parent for job in jobs}
     if not folders or (len(jobs) == 1 and not (args.pairs or args.shard)):
         return None
-    folder = args.output if args.output and args.output.is_dir() else None
-    path = (folder or Path(os.path.commonpath([each.absolute() for each in folders]))) / NAME
-    return args.shard.name(path) if args.shard else path
+    folder = Path(os.path.commonpath([each.absolute() for each in folders]))
+    for given in (args.output, *(path.parent for path in args.pairs or ())):
+        if given and folder.is_relative_to(given.absolute()):
+            folder = given
+            break
+    return args.shard.name(folder / NAME) if args.shard else folder / NAME
 
 
 def write_failures(path: Path, failed: Sequence[Failure]) -> None:
