@@ -32,8 +32,9 @@ def batch() -> Tensor:
 def trained(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Return the gradients of a loss, and what the network holds after it."""
     network(images).square().mean().backward()
-    gradients = {name: value.grad for name, value in network.named_parameters()}
-    return {**gradients, **dict(network.named_buffers())}
+    parameters = network.named_parameters()
+    gradients = {name: value.grad for name, value in parameters if value.grad is not None}
+    return gradients | dict(network.named_buffers())
 
 
 def train_share(rank: int, folder: Path) -> None:
