@@ -11,6 +11,7 @@ import pytest
 import configs
 import run_fusion
 from tests import flags
+from utils.common.shard import Shard
 
 Parse = Callable[[Sequence[str]], argparse.Namespace]
 
@@ -48,6 +49,10 @@ FUSION = {
     "tile": ("0", 0),
     "start": ("5", 5),
     "frames": ("9", 9),
+    "pairs": ("a.csv b.csv", [Path("a.csv"), Path("b.csv")]),
+    "skip_existing": ("", True),
+    "max_failures": ("3", 3),
+    "shard": ("2/8", Shard(2, 8)),
     **flags.FUSION,
 }
 FLAGS = [(configs.parse_args, name, *case) for name, case in TRAIN.items()]
