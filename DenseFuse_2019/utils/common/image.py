@@ -74,14 +74,23 @@ def write_image(path: Path, pixels: Array, replace: bool = True) -> None:
         InputError: the format is unknown or cannot hold 16 bits.
         OSError: the folder cannot be written or the disk is full.
     """
+    data = encode_image(path, pixels)
+    write_atomically(path, lambda file: file.write(data), replace)
+
+
+def encode_image(path: Path, pixels: Array) -> bytes:
+    """Return what `write_image` writes into a file.
+
+    Raises:
+        InputError: the format is unknown or cannot hold 16 bits.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"cannot write {path}: --output ends in one of {' '.join(SUFFIXES)}")
     if pixels.dtype == np.uint16 and suffix not in DEEP_SUFFIXES:
         raise InputError(f"{path} cannot hold 16 bits; let --output end in .png or .tif")
     ordered = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
-    encoded = cv2.imencode(suffix, ordered)[1]
-    write_atomically(path, lambda file: file.write(encoded.data), replace)
+    return cv2.imencode(suffix, ordered)[1].tobytes()
 
 
 def resize_to(pixels: Array, height: int, width: int) -> Array:
