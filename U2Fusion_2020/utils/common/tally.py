@@ -22,6 +22,7 @@ class Tally:
     Args:
         jobs: All of the run.
         args: Parsed flags of `add_fusion_flags`.
+        list_path: Where failures are listed; by default where `failures_path` says.
 
     Attributes:
         left: The jobs to do; with `--skip_existing` those without a complete result.
@@ -29,13 +30,15 @@ class Tally:
         failed: Those that failed.
     """
 
-    def __init__(self, jobs: Sequence[FusionJob], args: argparse.Namespace) -> None:
+    def __init__(
+        self, jobs: Sequence[FusionJob], args: argparse.Namespace, list_path: Path | None = None
+    ) -> None:
         self.args = args
         self.total = len(jobs)
         self.left = [j for j in jobs if not (args.skip_existing and is_complete(j.output))]
         self.skipped = self.total - len(self.left)
         self.failed: list[Failure] = []
-        self.list_path = failures_path(jobs, args)
+        self.list_path = list_path or failures_path(jobs, args)
         self.fused = 0
         self._folders: Counter[Path] = Counter()  # of fused images
         self._last: Path | None = None
