@@ -43,3 +43,13 @@ def test_sources_and_results_stand_in_their_places(
     assert [middle(0, column) for column in range(4)] == [RED, GREEN, BLUE, WHITE]
     assert [middle(1, column) for column in range(4)] == [RED, GREEN, WHITE, BLUE]
     assert [middle(2, column) for column in range(3)] == [(20,) * 3, (200,) * 3, BLUE]
+
+    few = tmp_path / "few.png"
+    call = [str(tmp_path / "results"), "--output", str(few), "--scenes"]
+    assert contact_sheet.main([*call, "scene", "a"]) == 0
+    height = CELL[0] + CAPTION + GAP
+    picture = cv2.imread(str(few))
+    np.testing.assert_array_equal(picture[:height], sheet[:height])
+    assert picture.shape[0] == 2 * height + GAP
+    with pytest.raises(SystemExit, match=r"no scene c in .* \(--scenes\)"):
+        contact_sheet.main([*call, "c"])

@@ -26,18 +26,32 @@ Image = NDArray[np.uint8]
 Row = list[tuple[str, Path | None]]  # captions and images from left to right
 
 
-def find_rows(results: Path) -> list[Row]:
-    """Return what goes on the sheet; a result that a method has not made is None."""
+def find_rows(results: Path, only: Sequence[str] = ()) -> list[Row]:
+    """Return what goes on the sheet; a result that a method has not made is None.
+
+    Args:
+        results: Holds a folder of fused images per method.
+        only: Names of scenes, or nothing for all.
+
+    Raises:
+        ValueError: a name is no scene's.
+    """
     methods = sorted(path for path in results.glob("*") if path.is_dir())
     pairs = {path.stem: path for path in sorted((DEMO / "ir_vis" / "ir").glob("*.png"))}
     scenes = sorted(path for path in (DEMO / "exposures").glob("*") if path.is_dir())
     brackets = {path.name: path for path in scenes}
     rows: list[Row] = []
+    if unknown := set(only) - pairs.keys() - brackets.keys():
+        raise ValueError(f"no scene {' '.join(sorted(unknown))} in {DEMO} (--scenes)")
     for stem, infrared in pairs.items():
+        if only and stem not in only:
+            continue
         visible = DEMO / "ir_vis" / "vis" / infrared.name
         row: Row = [("infrared", infrared), ("visible", visible)]
         rows.append([*row, *results_of(methods, stem, among=pairs)])
     for name, folder in brackets.items():
+        if only and name not in only:
+            continue
         exposures = sorted(folder.glob("*.png"), key=lambda path: float(read(path).mean()))
         row = [("under", exposures[0]), ("over", exposures[-1])]
         rows.append([*row, *results_of(methods, name, among=brackets)])
@@ -96,8 +110,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", type=Path, help="holds a folder of fused images per method")
     parser.add_argument("--output", type=Path, default=ROOT / "contact_sheet.png")
+    parser.add_argument("--scenes", nargs="+", default=[], help="draw these scenes, not all")
     args = parser.parse_args(argv)
-    rows = find_rows(args.results)
+    try:
+        rows = find_rows(args.results, args.scenes)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
     if not rows:
         sys.exit(f"error: no demo scenes in {DEMO}")
     if not cv2.imwrite(str(args.output), draw(rows)):
