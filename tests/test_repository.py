@@ -74,3 +74,24 @@ def test_what_a_page_links_or_shows_exists(page: Path) -> None:
     targets = {first or second for first, second in found}
     missing = [name for name in targets if ":" not in name and not (page.parent / name).exists()]
     assert missing == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the headings of a page."""
+    text = re.sub(r"^(`{3,}).*?^\1", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", title).lower() for title in titles)
+    return {title.replace(" ", "-") for title in plain}
+
+
+@in_checkout
+@pytest.mark.parametrize(
+    "page",
+    [path for path in TRACKED if path.suffix == ".md"],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_what_a_page_links_within_pages_is_a_heading(page: Path) -> None:
+    found = re.findall(r"\]\(([^)#:\s]*)#([^)\s]+)\)", page.read_text("utf-8"))
+    targets = [(page.parent / name if name else page, anchor) for name, anchor in found]
+    wrong = [f"{file.name}#{anchor}" for file, anchor in targets if anchor not in anchors(file)]
+    assert wrong == []
