@@ -46,7 +46,7 @@ set_up() { # LIST: of packages
     need_310 "$PYTHON"
     for list in requirements.txt "$1"; do
         cmp -s "$list" "$venv/installed-$list" && continue
-        echo "Installing $list into $venv; this takes minutes the first time ..."
+        echo "Installing $list into $venv; the first time, PyTorch takes gigabytes and minutes ..."
         "$PYTHON" -m pip install -r "$list" >"$log" 2>&1 ||
             { tail -n 20 "$log" && die "pip cannot install $list"; }
         cp "$list" "$venv/installed-$list"
@@ -172,6 +172,8 @@ case ${1-} in
     -h | --help) usage && exit ;;
     demo)
         [ $# -eq 1 ] || die "demo takes no arguments, see --help"
+        echo "Fuses the demo scenes with ${#methods[@]} methods into demo_result/," \
+            "then draws contact_sheet.png."
         set_up requirements.txt
         draw_demo
         ;;
