@@ -22,7 +22,7 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 COMMANDS = {"bash", "python", "shell"}
-TEXTS = {"bibtex", "csv", "markdown", "mermaid", "text"}
+TEXTS = {"bibtex", "csv", "markdown", "mermaid", "text", "yaml"}
 EXCUSE = re.compile(r" *<!-- not run: \w.* -->|`[\w./]+`")
 TIME_LIMIT = 600  # seconds
 
