@@ -24,9 +24,9 @@ WIDTH = 320  # pixels: the size at which images are compared
 MAX_SHIFT = 0.16  # of the width: how far the search looks
 BLOCKS = (4, 5)  # rows and columns of blocks that have to agree
 BLOCK_SHIFT = 10  # pixels: how far a block is moved to find its best position
-NEAR = 2.0  # pixels: a block agrees if its best position is so near
+AGREEMENT = 2.0  # pixels: a block agrees if its best position lies within it
 COVERED = 0.9  # share of a block that has to be covered by both images
-SURE = 0.4  # a confidence that one of 120 pairs of unrelated scenes reaches
+MIN_CONFIDENCE = 0.4  # one of 120 pairs of unrelated scenes reaches it
 MIN_SHIFT = 0.02  # of the width: a smaller shift is not warned of
 
 
@@ -169,7 +169,7 @@ def confidence(visible: Array, warped: Array, mask: Array) -> float:
         mask: 1 where it has content, (h, w).
 
     Returns:
-        0 to 1.5; unrelated scenes stay below `SURE`.
+        0 to 1.5; unrelated scenes stay below `MIN_CONFIDENCE`.
     """
     inside = mask > COVERED
     first, second = (gradient_maps(each, 2.0) * inside[..., None] for each in (visible, warped))
@@ -190,7 +190,7 @@ def confidence(visible: Array, warped: Array, mask: Array) -> float:
             around = wide[top : bottom + 2 * BLOCK_SHIFT, left : right + 2 * BLOCK_SHIFT]
             scores = cv2.matchTemplate(around, first[top:bottom, left:right], cv2.TM_CCORR_NORMED)
             _, _, _, (x, y) = cv2.minMaxLoc(scores)
-            agreeing.append(np.hypot(x - BLOCK_SHIFT, y - BLOCK_SHIFT) <= NEAR)
+            agreeing.append(np.hypot(x - BLOCK_SHIFT, y - BLOCK_SHIFT) <= AGREEMENT)
     agreement = float(np.mean(agreeing)) if agreeing else 0.0
     return float(np.vdot(first, second)) / norm + agreement / 2
 
@@ -216,7 +216,7 @@ def misalignment(first: Array, second: Array) -> tuple[int, int] | None:
         moved = warp(grays[1], matrix, shape, cv2.BORDER_REPLICATE)
         content = warp(np.ones(shape, np.float32), matrix, shape, cv2.BORDER_CONSTANT)
         sure.append(confidence(grays[0], moved, content))
-    if sure[1] < SURE or sure[1] <= sure[0]:
+    if sure[1] < MIN_CONFIDENCE or sure[1] <= sure[0]:
         return None
     dx, dy = shift * (first.shape[1] / 2)
     return round(dx), round(dy)

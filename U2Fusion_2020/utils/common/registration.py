@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from utils.common.align import (
-    SURE,
+    MIN_CONFIDENCE,
     WIDTH,
     confidence,
     gradient_maps,
@@ -33,8 +33,8 @@ SCALES = (0.94, 0.97, 1.0, 1.03, 1.06)
 STEPS = 20  # of Gauss-Newton at a level, at most
 STOP = 0.02  # pixels: a smaller step ends a level
 MIN_DISPLACEMENT = 1 / 640  # of the width: corners that move by less are aligned
-FAR = 0.12  # of the width: the farther the corners move beyond it, the less it is believed
-DOUBT = 4.0  # so much less confidence for each width beyond it
+TRUSTED_DISPLACEMENT = 0.12  # of the width: of the corners; more lowers the confidence
+CONFIDENCE_LOSS = 4.0  # for each width of displacement beyond it
 
 
 def _directions(*changes: tuple[tuple[int, int, float], ...]) -> Array:
@@ -132,7 +132,7 @@ def register(visible: Array, infrared: Array, model: str = "affine") -> Registra
     sure = 0.0
     if np.isfinite(moved):
         sure = confidence(small[0], *_draw(small[1], small[0].shape, aspects, found))
-        sure = max(0.0, sure - DOUBT * max(0.0, moved - FAR))
+        sure = max(0.0, sure - CONFIDENCE_LOSS * max(0.0, moved - TRUSTED_DISPLACEMENT))
     outward = np.linalg.inv(found) if sure else np.eye(3)
     matrix = to_pixels(visible.shape) @ outward @ np.linalg.inv(to_pixels(infrared.shape))
     return describe(matrix, visible.shape, infrared.shape, sure)
@@ -157,7 +157,7 @@ def describe(
     status = ALIGNED if moved < MIN_DISPLACEMENT else REGISTERED
     return Registration(
         matrix / matrix[2, 2],
-        status if sure >= SURE else FAILED,
+        status if sure >= MIN_CONFIDENCE else FAILED,
         sure,
         (float(center[0]) * shape[1] / 2, float(center[1]) * shape[1] / 2),
         float(np.degrees(np.arctan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1]))),

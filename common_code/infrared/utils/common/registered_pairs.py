@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from utils.common.align import SURE, to_pixels, warp
+from utils.common.align import MIN_CONFIDENCE, to_pixels, warp
 from utils.common.covered import Covered
 from utils.common.files import is_complete
 from utils.common.image import resize_to
@@ -112,8 +112,8 @@ class RegisteredPairs:
         if found.status == FAILED and args.register_failed != "keep":
             raise InputError(
                 f"could not register {job.sources[1]} onto {job.sources[0]} (confidence "
-                f"{found.confidence:.2f}, needed {SURE}); --register_failed keep fuses it as it is,"
-                " --register_from takes a known transform"
+                f"{found.confidence:.2f}, needed {MIN_CONFIDENCE}); --register_failed keep fuses "
+                "it as it is, --register_from takes a known transform"
             )
         same_size = visible.shape[:2] == infrared.shape[:2]
         if found.status == FAILED or (found.status == ALIGNED and same_size):
