@@ -62,6 +62,6 @@ def test_fusion_has_the_common_flags_and_its_own(capsys: pytest.CaptureFixture[s
     args = run_fusion.parse_args(["--segmenter", "s.pth", "--segment", "--gray"])
     assert (args.segment, args.segmenter, args.color) == (True, Path("s.pth"), False)
     with pytest.raises(SystemExit):
-        run_fusion.parse_args(["--help"])
+        run_fusion.parse_args(["--help", "all"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "--strategy" not in printed

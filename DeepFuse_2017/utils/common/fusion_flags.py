@@ -57,7 +57,7 @@ def add_fusion_flags(parser: FlagParser) -> None:
         "its least to its greatest value, or from 0 to its greatest value",
     )
     add_video_flags(parser)
-    compute = parser.add_flag_group("computing")
+    compute = parser.add_flag_group("computing", rare=True)
     compute.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     compute.add_argument(
         "--precision",
@@ -76,7 +76,7 @@ def add_fusion_flags(parser: FlagParser) -> None:
 
 def add_job_flags(parser: FlagParser) -> None:
     """Add the flags for many results: lists, going on, and shares of several machines."""
-    group = parser.add_flag_group("many results")
+    group = parser.add_flag_group("many results", rare=True)
     group.add_argument(
         "--pairs",
         type=Path,

@@ -42,7 +42,7 @@ def add_pair_flags(parser: FlagParser) -> None:
 
 def add_register_flags(parser: FlagParser) -> None:
     """Add the flags that bring infrared images onto visible ones."""
-    group = parser.add_flag_group("registration")
+    group = parser.add_flag_group("registration", rare=True)
     group.add_argument(
         "--register",
         choices=("none", "similarity", "affine", "homography"),

@@ -19,7 +19,7 @@ SUFFIXES = (*WRITTEN, ".m4v", ".webm", ".mpg", ".mpeg", ".ts", ".wmv")
 
 def add_video_flags(parser: FlagParser) -> None:
     """Add the flags that choose a part of a video."""
-    group = parser.add_flag_group("video")
+    group = parser.add_flag_group("video", rare=True)
     group.add_argument(
         "--start", type=natural_int, default=0, help="first frame to fuse, counted from 0"
     )

@@ -10,18 +10,53 @@ from typing import Any
 class FlagParser(argparse.ArgumentParser):
     """A parser that takes whole names of flags only, and knows its groups of flags.
 
+    `--help` shows the common groups, `--help all` the rare ones too.
+
     Attributes:
         groups: What `add_flag_group` returned, in this order.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(allow_abbrev=False, add_help=False, **options)
         self.groups: list[FlagGroup] = []
+        self.add_argument("-h", "--help", action=HelpFlag, help="show flags and exit")
 
-    def add_flag_group(self, title: str) -> "FlagGroup":
+    def add_flag_group(self, title: str, rare: bool = False) -> "FlagGroup":
         """Return a new group of flags, with a heading of its own in the help."""
-        self.groups.append(FlagGroup(self, title))
+        self.groups.append(FlagGroup(self, title, rare))
         return self.groups[-1]
+
+
+class HelpFlag(argparse.Action):
+    """`--help` and `--help all` of a `FlagParser`."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(
+            option_strings,
+            dest,
+            nargs="?",
+            metavar="all",
+            choices=("all",),
+            default=argparse.SUPPRESS,
+            **options,
+        )
+
+    def __call__(  # noqa: D102
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, FlagParser)
+        rare = [group for group in parser.groups if group.rare and not values]
+        for group in rare:
+            group.hide()
+        if rare:
+            titles = ", ".join(group.title for group in rare)
+            parser.epilog = f"--help all shows more: {titles}."
+        parser.print_help()
+        parser.exit()
 
 
 class FlagGroup:
@@ -29,22 +64,32 @@ class FlagGroup:
 
     Attributes:
         title: The heading.
+        rare: Shown by `--help all` only.
         actions: Its flags, in order.
     """
 
-    def __init__(self, parser: argparse.ArgumentParser, title: str) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, title: str, rare: bool = False) -> None:
         self.title = title
+        self.rare = rare
         self.actions: list[argparse.Action] = []
         self._group = parser.add_argument_group(title)
 
     def add_argument(self, *names: str, **options: Any) -> None:
-        """Add a flag as `ArgumentParser.add_argument` does, and its default to the help."""
+        """Add a flag as `ArgumentParser.add_argument` does, and its default to the help.
+
+        Switches that are off by default do not say so.
+        """
         action = self._group.add_argument(*names, **options)
-        if action.default is not None:
+        if action.default is not None and action.default is not False:
             values = action.default if isinstance(action.default, list) else [action.default]
             shown = " ".join(map(str, values)).replace("%", "%%")
             action.help = f"{action.help} (default: {shown})"
         self.actions.append(action)
+
+    def hide(self) -> None:
+        """Leave its flags out of the help."""
+        for action in self.actions:
+            action.help = argparse.SUPPRESS
 
 
 class BooleanFlag(argparse.Action):

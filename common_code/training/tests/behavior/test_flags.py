@@ -158,7 +158,7 @@ def test_help_prints_flags_and_defaults(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "1000")  # paths are not broken
     with pytest.raises(SystemExit) as stopped:
-        parse(["--help"])
+        parse(["--help", "all"])
     assert stopped.value.code == 0
     text = "".join(capsys.readouterr().out.split())  # lines wrap anywhere, also in a path
     for name, default in vars(parse([])).items():
@@ -167,3 +167,13 @@ def test_help_prints_flags_and_defaults(
             shown = default if isinstance(default, list) else [default]
             assert f"(default:{''.join(map(str, shown))})" in text
     assert "(default:None)" not in text
+
+
+def test_help_shows_what_is_common_and_names_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run_fusion.parse_args(["-h"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert "--output" in text
+    assert "--shard" not in text
+    assert "--help all shows more: " in text.replace("\n", " ")
