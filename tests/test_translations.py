@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(path for place in (".", "*", "apps/*") for path in ROOT.glob(f"{place}/*.zh-CN.md"))
+PAGES = sorted(path for place in (".", "*", "*/*") for path in ROOT.glob(f"{place}/*.zh-CN.md"))
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 TARGET = re.compile(r"\]\([^)\s]+\)")
