@@ -9,7 +9,7 @@ fuse_demo() {
 
 smoke() {
     local train=(run_train.py --data_root "$DEMO/ir_vis" --crop_size 96 128 --device cpu)
-    train+=(--stage1_batch 1 --stage2_batch 2 --warmup_iters 1 --num_workers 0)
+    train+=(--stage1_batch 1 --stage2_batch 2 --warmup_iters 2 --num_workers 0)
     "$PYTHON" "${train[@]}" --stage1_iters 2 --stage2_iters 1
     "$PYTHON" "${train[@]}" --stage1_iters 2 --stage2_iters 2 --resume_path runs/*
     "$PYTHON" tools/test_fuser_segmenter.py \
