@@ -11,7 +11,10 @@ from pathlib import Path
 METHOD = Path(__file__).resolve().parents[1]
 PATHS = {  # the flags of each file that take paths, besides those that end so:
     "run_train.py": (),
-    "run_fusion.py": ("ir", "vis", "under", "over", "images", "output", "weights"),
+    "run_fusion.py": (
+        *("ir", "vis", "under", "over", "images", "pairs"),
+        *("output", "weights", "register_to", "register_from"),
+    ),
 }
 PATH_ENDINGS = ("_path", "_dir", "_weights")
 
