@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for place in (".", "*", "*/*") for path in ROOT.glob(f"{place}/*.zh-CN.md"))
+UNTRANSLATED = {"weights", "runs", "results"}  # cards of weights, and what commands write
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]+`")
 TARGET = re.compile(r"\]\([^)\s]+\)")
@@ -55,6 +56,13 @@ def numbers(prose: str) -> list[str]:
     """Return the numbers of a text; 4 million and its Chinese form are the same."""
     found = NUMBER.findall(prose)
     return [value if not unit else str(int(float(value) * UNITS[unit])) for value, unit in found]
+
+
+def test_every_readme_is_translated() -> None:
+    readmes = [path for place in (".", "*", "*/*") for path in ROOT.glob(f"{place}/README.md")]
+    parts = {path: path.relative_to(ROOT).parts for path in readmes}
+    own = [p for p in readmes if not UNTRANSLATED & set(parts[p]) and parts[p][0][0] != "."]
+    assert [path for path in own if not path.with_name("README.zh-CN.md").is_file()] == []
 
 
 @pytest.mark.parametrize("chinese", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
