@@ -22,11 +22,11 @@ MODULES = {  # else as the package
     "scikit-image": "skimage",
     "Jinja2": "jinja2",
     "PyWavelets": "pywt",
-    "onedl-mmengine": "mmengine",
-    "onedl-mmcv": "mmcv",
-    "onedl-mmsegmentation": "mmseg",
 }
-EXTRAS = {"av", "onnx", "onnxruntime"}  # imported where they are used, with an error without them
+EXTRAS = {  # imported where they are used, with an error without them
+    *("av", "onnx", "onnxruntime"),
+    *("mmcv", "mmengine", "mmseg"),
+}
 
 
 def imported(file: Path) -> set[str]:

@@ -46,7 +46,8 @@ def test_what_suits_the_whole_suits_each_folder(file: Path) -> None:
 
 
 def test_fusing_needs_no_extra() -> None:
-    extras = {"av", "gradio", "onnx", "onnxruntime", "onnxscript", "ray"}
+    extras = {"av", "gradio", "onnx", "onnxruntime", "onnxscript", "ray", "universal_pathlib"}
+    extras |= {"onedl-mmcv", "onedl-mmengine", "onedl-mmsegmentation"}
     for file in (ROOT / "requirements.txt", *ROOT.glob("*_20*/requirements.txt")):
         assert not extras & set(lower_bounds(file))
 
