@@ -13,7 +13,7 @@ from apps.cluster.stages import Fuser, Row, Watch, score
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT_STORE = 2**28  # bytes on this machine: rows are small, and images do not travel
 TRIES = 2  # of a pair whose process is lost, before it is left for a process of its own
-BLOCKS = 1000  # into which the pairs are divided, or more
+SHARES = 4  # blocks of pairs for each call that runs at a time, so that all end together
 LARGEST = 64  # pairs of a block: what is looked at again when a process is lost
 
 
@@ -109,7 +109,7 @@ def fuse(
         max_tasks_in_flight_per_actor=2 * resources.in_flight,
         enable_true_multi_threading=True,
     )
-    data = _data(rows).map(
+    data = _data(rows, resources.actors * resources.in_flight).map(
         Fuser,
         fn_constructor_args=(method, args, watch, TRIES),
         compute=pool,
@@ -123,12 +123,21 @@ def fuse(
 
 def score_only(rows: Sequence[Row], scoring: Scoring) -> Iterator[Row]:
     """Yield rows of results that are there with their scores: see `score`."""
-    yield from _data(rows).map(score, fn_kwargs=scoring._asdict(), num_cpus=1).iter_rows()
+    import ray
+
+    data = _data(rows, int(ray.cluster_resources().get("CPU", 1)))
+    yield from data.map(score, fn_kwargs=scoring._asdict(), num_cpus=1).iter_rows()
 
 
-def _data(rows: Sequence[Row]) -> Any:
-    """Return rows as a dataset. A process takes a block at a time, and no block is large."""
+def _data(rows: Sequence[Row], calls: int) -> Any:
+    """Return rows as a dataset, whose blocks are what a call takes.
+
+    Args:
+        rows: What the stages take.
+        calls: How many of them run at a time. A block of few pairs costs each pair some
+            hundredths of a second.
+    """
     import ray.data
 
-    side = min(LARGEST, max(1, len(rows) // BLOCKS))
+    side = min(LARGEST, max(1, len(rows) // (SHARES * calls)))
     return ray.data.from_items(list(rows), override_num_blocks=-(-len(rows) // side))
