@@ -8,7 +8,7 @@ from utils import HERE
 from utils.common.exposures import EXPOSURES, add_exposure_flags
 from utils.common.flags import FlagParser
 from utils.common.fusion_flags import add_fusion_flags, fusion_options
-from utils.common.pairs import DefaultSet, find_jobs
+from utils.common.pairs import DefaultSet, FusionJob, find_jobs
 from utils.util_levels import add_levels_flag
 from utils.utils import run_main
 
@@ -50,8 +50,13 @@ def main(args: argparse.Namespace) -> int:
     return fuse_files(fusion, jobs, args, readers)
 
 
-def load_fusion(args: argparse.Namespace) -> tuple["ImageFusion", dict[str, "Reader"]]:
-    """Return the method with its settings, and what reads the sources of each kind of job."""
+def load_fusion(
+    args: argparse.Namespace, jobs: Sequence[FusionJob] = ()
+) -> tuple["ImageFusion", dict[str, "Reader"]]:
+    """Return the method with its settings, and what reads the sources of each kind of job.
+
+    Nothing is found from the `jobs`, as a rig is for infrared images by other methods.
+    """
     from utils.common.read_exposures import read_exposures
     from utils.util_fusion import ImageFusion
 

@@ -65,7 +65,7 @@ def fuse_video(
             closing(fuse_all()) as frames,
             new_file(job.output, args.overwrite, job.output.suffix) as file,
         ):
-            writer = _write(frames, job.output, Path(file.name), rate)
+            writer = write_frames(frames, job.output, Path(file.name), rate)
     except FileExistsError as error:
         raise InputError(f"{error}; --overwrite replaces it") from error
     except (InputError, VideoError, OSError) as error:
@@ -84,7 +84,7 @@ def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[Item]) -> Iterator[Ite
         yield item
 
 
-def _write(frames: Iterator[Array], output: Path, temporary: Path, rate: Fraction) -> VideoWriter:
+def write_frames(frames: Iterator[Array], output: Path, temporary: Path, rate: Fraction) -> VideoWriter:
     """Write frames while the next ones are made, and return the writer, which is closed.
 
     Args:
