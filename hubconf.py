@@ -9,12 +9,18 @@ arguments of the method's `ImageFusion` and returns one:
 All folders have modules of the same names, such as `models` and `utils`. A folder's modules are
 imported with no other folder in view, and nothing of them stays in `sys.path` or `sys.modules`:
 methods and the caller's own modules do not meet. Load in one thread; `fuse` may be called in any.
+
+One entry more, `realtime`, is the small network of apps/realtime that gives a method's images at
+video rate on a processor:
+
+    fusion = torch.hub.load(REPOSITORY, "realtime", source="local", teacher="u2fusion")
 """
 
 import collections.abc
 import contextlib
 import functools
 import importlib
+import importlib.util
 import pathlib
 import sys
 import types
@@ -23,6 +29,7 @@ import typing
 dependencies = ["torch", "cv2", "numpy", "safetensors"]
 
 _FOLDERS = sorted(pathlib.Path(__file__).resolve().parent.glob("*_20[0-9][0-9]"))
+_REALTIME = pathlib.Path(__file__).resolve().parent / "apps" / "realtime"
 _NAMES = ("models", "utils", "run_fusion")  # in every method's folder
 _loaded: dict[pathlib.Path, dict[str, types.ModuleType]] = {}  # of each folder, by their names
 
@@ -77,3 +84,39 @@ def _entry(folder: pathlib.Path) -> collections.abc.Callable[..., typing.Any]:
 for _folder in _FOLDERS:
     _function = _entry(_folder)
     globals()[_function.__name__] = _function
+
+
+def _run_file(file: pathlib.Path) -> types.ModuleType:
+    """Return a file's module; it is not in `sys.modules`, where the caller may have its name."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def _student_class(folder: pathlib.Path) -> typing.Any:
+    with _only(folder):
+        fusion = _run_file(_REALTIME / "fusion.py").StudentFusion
+    return functools.partial(fusion, models=_run_file(_REALTIME / "models.py"))
+
+
+def realtime(
+    teacher: str = "u2fusion", weights: str | pathlib.Path | None = None, **settings: typing.Any
+) -> typing.Any:
+    """Return the `StudentFusion` of a method, see apps/realtime/README.md.
+
+    Args:
+        teacher: The method, as its own entry is called.
+        weights: What `distill.py` has written; by default the file in apps/realtime/weights.
+        settings: Keyword arguments of `StudentFusion`, such as `device`, `tile` and `color`.
+
+    Raises:
+        ValueError: no such teacher, or weights that are absent, unreadable or no student's.
+    """
+    folders = {folder.name.rpartition("_")[0].lower(): folder for folder in _FOLDERS}
+    if teacher not in folders:
+        raise ValueError(f"no teacher {teacher!r}; there are {', '.join(folders)}")
+    chosen = pathlib.Path(weights) if weights else _REALTIME / "weights" / teacher
+    return _student_class(folders[teacher])(chosen, **settings)

@@ -1,0 +1,1 @@
+"""Small networks that give the methods' images at video rate on a processor."""

@@ -1,0 +1,148 @@
+"""The student: a small network that is trained to give another method's images.
+
+It works at half the size: four pixels of each source become four channels of one, a few layers of
+3x3 convolutions follow, and their four channels become four pixels again, which are added to the
+average of the sources. The output layer is zero at the start, so that training starts from the
+average.
+
+Borders: the layers pad with zeros, which costs no time and shows them where the image ends. The
+outermost pixels of a teacher follow other rules than all others, since it reflects its own maps
+there. So each of the four sides has an output layer of its own, for the outermost row or column of
+the small size, which sees the last maps up to `SIDE_DEPTH` rows inward.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CHANNELS = 32
+LAYERS = 6  # between the first and the last
+SCALE = 2  # pixels of a source on a side that become one
+SIDE_DEPTH = 3  # rows of the last maps that a side's output layer sees
+BINS = 8  # of a source's histogram
+COARSE = 4  # pixels: every so many count in a histogram
+LEVELS = 4  # sizes at which a source's contrast is measured: 1, 1/2, 1/4 and 1/8
+STATISTICS = 2 * (BINS + LEVELS) + 1  # numbers, of both sources
+
+
+class Sides(nn.Module):
+    """The output layers of the four sides."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        across, along = (SIDE_DEPTH, 3), (3, SIDE_DEPTH)
+        self.top = nn.Conv2d(channels, out_channels, across, padding=(0, 1))
+        self.bottom = nn.Conv2d(channels, out_channels, across, padding=(0, 1))
+        self.left = nn.Conv2d(channels, out_channels, along, padding=(1, 0))
+        self.right = nn.Conv2d(channels, out_channels, along, padding=(1, 0))
+
+    def forward(self, out: Tensor, maps: Tensor) -> Tensor:
+        """Add to the outermost rows and columns of `out`, (B, 4, h, w), what the maps give."""
+        depth = SIDE_DEPTH
+        if min(maps.shape[2:]) < depth:
+            return out
+        middle = out[:, :, 1:-1]
+        top = out[:, :, :1] + self.top(maps[:, :, :depth])
+        bottom = out[:, :, -1:] + self.bottom(maps[:, :, -depth:])
+        out = torch.cat([top, middle, bottom], dim=2)
+        left = out[..., :1] + self.left(maps[..., :depth])
+        right = out[..., -1:] + self.right(maps[..., -depth:])
+        return torch.cat([left, out[..., 1:-1], right], dim=3)
+
+
+def measure(pair: Tensor, rows: slice = slice(None), columns: slice = slice(None)) -> Tensor:
+    """Return sums from which `to_statistics` makes those of a whole image, (STATISTICS,).
+
+    The sums of tiles add up to those of the whole image, if tiles begin at multiples of 8 and are
+    read with a margin of at least 8.
+
+    Args:
+        pair: The lumas of a tile, (1, 2, H, W) in [0, 1].
+        rows: Without the margin.
+        columns: Without the margin.
+    """
+    kept = pair[..., rows, columns]
+    centers = torch.linspace(0, 1, BINS, device=pair.device).view(-1, 1, 1)
+    points = kept[0, :, None, ::COARSE, ::COARSE]  # (2, 1, h, w)
+    shares = (1 - (points - centers).abs() * (BINS - 1)).relu()  # of neighboring bins, sum 1
+    sums = [shares.sum(dim=(2, 3), dtype=torch.double)]  # (2, BINS)
+    for level in range(LEVELS):
+        small = F.avg_pool2d(pair, 2**level)[0]
+        right = F.pad((small[..., 1:] - small[..., :-1]).abs(), (0, 1))
+        below = F.pad((small[:, 1:] - small[:, :-1]).abs(), (0, 0, 0, 1))
+        down = _shrink(rows, level, pair.shape[2])
+        along = _shrink(columns, level, pair.shape[3])
+        edges = (right + below)[:, down, along]
+        sums.append(edges.sum(dim=(1, 2), dtype=torch.double)[:, None])
+    apart = (kept[:, :1] - kept[:, 1:]).abs().sum(dtype=torch.double)
+    return torch.cat([torch.cat(sums, dim=1).flatten(), apart[None]])
+
+
+def _shrink(part: slice, level: int, side: int) -> slice:
+    start, stop, _ = part.indices(side)
+    return slice(start >> level, stop >> level)
+
+
+def to_statistics(sums: Tensor, height: int, width: int) -> Tensor:
+    """Return what `Student.forward` takes of a whole image, (1, STATISTICS).
+
+    Args:
+        sums: From `measure`, of the image or of all its tiles.
+        height: Of the image, in pixels.
+        width: Of the image, in pixels.
+    """
+    points = -(-height // COARSE) * -(-width // COARSE)
+    areas = [max(1, (height >> level) * (width >> level)) for level in range(LEVELS)]
+    per_source = [points] * BINS + [area / 10 for area in areas]  # contrasts are near 0.1
+    counts = sums.new_tensor([*per_source, *per_source, height * width / 10])
+    return (sums / counts).float()[None]
+
+
+class Student(nn.Module):
+    """The network: 63,604 parameters, two lumas in, one out.
+
+    Args:
+        looks_at_whole: Also take statistics of the whole image, for teachers that do so. They
+            decide a gain and an offset for each of the first maps.
+    """
+
+    receptive_radius = SCALE * (LAYERS + 2)  # pixels, from the square of 2x2 on
+
+    def __init__(self, looks_at_whole: bool = False) -> None:
+        super().__init__()
+        self.looks_at_whole = looks_at_whole
+        self.stride = 2 ** (LEVELS - 1) if looks_at_whole else SCALE
+        pixels = SCALE**2
+        self.first = nn.Conv2d(2 * pixels, CHANNELS, 3, padding=1)
+        self.middle = nn.ModuleList(
+            nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in range(LAYERS)
+        )
+        self.last = nn.Conv2d(CHANNELS, pixels, 3, padding=1)
+        self.sides = Sides(CHANNELS, pixels)
+        zero: list[nn.Module] = [self.last, *self.sides.children()]
+        if looks_at_whole:
+            self.condition = nn.Sequential(
+                nn.Linear(STATISTICS, CHANNELS), nn.ReLU(), nn.Linear(CHANNELS, 2 * CHANNELS)
+            )
+            zero.append(self.condition[-1])
+        for parameter in (each for layer in zero for each in layer.parameters()):
+            nn.init.zeros_(parameter)
+
+    def forward(self, pair: Tensor, statistics: Tensor | None = None) -> Tensor:
+        """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W), not clipped.
+
+        Args:
+            pair: The two sources in the teacher's order; sides of at least 2.
+            statistics: Of the whole image, (B, STATISTICS), if the student looks at it.
+        """
+        height, width = pair.shape[2:]
+        even = F.pad(pair, (0, width % SCALE, 0, height % SCALE))
+        x = F.relu(self.first(F.pixel_unshuffle(even, SCALE)), inplace=True)  # (B, 32, h, w)
+        if self.looks_at_whole:
+            gain, offset = self.condition(statistics)[..., None, None].chunk(2, dim=1)
+            x = x * (1 + gain) + offset
+        for layer in self.middle:
+            x = F.relu(layer(x), inplace=True)  # (B, 32, h, w)
+        out = self.sides(self.last(x), x)  # (B, 4, h, w)
+        change = F.pixel_shuffle(out, SCALE)[:, :, :height, :width]
+        return change + pair.mean(dim=1, keepdim=True)
