@@ -114,4 +114,4 @@ class CropSet(Dataset[Sample]):
 def _statistics(lesson: Lesson) -> Tensor:
     """Return the statistics of a whole pair, (STATISTICS,)."""
     pair = torch.from_numpy(lesson.planes[:2].astype(np.float32) / FULL)[None]
-    return to_statistics(measure(pair), *pair.shape[2:])[0]
+    return to_statistics(measure(pair))[0]

@@ -1,7 +1,6 @@
 """Fuse with a student: `python -m apps.realtime.fuse --teacher u2fusion --ir IR --vis VIS`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +21,7 @@ RESULTS = HERE / "fusion_result"
 PATIENCE = 10.0  # seconds
 
 
-def named_teacher(argv: Sequence[str]) -> str:
+def named_teacher(argv: Sequence[str] | None) -> str:
     """Return the method that `--teacher` names, whose flags are the others."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--teacher", default=DEFAULT_TEACHER)
@@ -69,10 +68,9 @@ def build_parser(teacher: Teacher) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fuse what the flags name and return the exit status."""
-    words = sys.argv[1:] if argv is None else list(argv)
-    teacher = Teacher(named_teacher(words))
+    teacher = Teacher(named_teacher(argv))
     with modules_of(teacher.folder):
-        args = build_parser(teacher).parse_args(words)
+        args = build_parser(teacher).parse_args(argv)
         if args.camera:
             from apps.realtime.cameras import check_flags
 

@@ -48,7 +48,7 @@ class StudentFusion(TiledFusion):
         self.about: dict[str, str] = state.get("about") or {}
         network = load_network(state, models, weights)
         self.form = f"a student of {self.about.get('teacher', 'an unnamed teacher')}"
-        self.stride = network.stride
+        self.stride, self.min_side = network.stride, network.min_side
         super().__init__(network, channels=1, receptive_radius=network.receptive_radius, **options)
 
     def fuse(self, sources: Sequence[Image], *, steady: Steady = as_found) -> Image:
@@ -66,7 +66,7 @@ class StudentFusion(TiledFusion):
         """
         pair = planes.transpose(0, 1)
         if self.model.looks_at_whole and statistics is None:
-            statistics = self.models.to_statistics(self.models.measure(pair), *pair.shape[2:])
+            statistics = self.models.to_statistics(self.models.measure(pair))
         return self.model(pair, statistics)
 
     @torch.inference_mode()
@@ -79,7 +79,7 @@ class StudentFusion(TiledFusion):
             self.models.measure(self.planes(images).transpose(0, 1), *tile.keep)
             for tile, images in self.source_tiles(sources)
         ]
-        statistics = self.models.to_statistics(torch.stack(parts).sum(dim=0), height, width)
+        statistics = self.models.to_statistics(torch.stack(parts).sum(dim=0))
         return partial(self.fuse_planes, statistics=statistics)
 
 

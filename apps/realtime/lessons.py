@@ -82,7 +82,7 @@ def learn_from(
         fusion, readers = teacher.script.load_fusion(args)
         weights = weights_file(fusion.weights)
         folder = root / teacher.key(args, weights)
-        jobs = _find_jobs(teacher, data, kind, folder, args)
+        jobs = find_jobs(teacher, data, kind, folder, args)
         reader = _Deep(readers[kind])
         print(f"{fusion.weights} is the teacher; its results are kept in {folder}")
         if fuse_files(fusion, jobs, args, {kind: reader}):
@@ -101,10 +101,21 @@ def learn_from(
     return Taught(lessons, about, whole or far)
 
 
-def _find_jobs(
+def find_jobs(
     teacher: Teacher, data: Sequence[Path], kind: str, folder: Path, args: argparse.Namespace
 ) -> list[Any]:
-    """Return what to fuse, each pair of sources once."""
+    """Return what to fuse, each pair of sources once; call it in `modules_of`.
+
+    Args:
+        teacher: The method.
+        data: See `learn_from`; so is `kind`.
+        kind: Of the sources.
+        folder: Where results go, each under the hash of its sources.
+        args: From `Teacher.parse`.
+
+    Raises:
+        InputError: scenes of more than two sources.
+    """
     from utils.common.pair_list import read_lists
     from utils.common.pairs import plan_jobs
 

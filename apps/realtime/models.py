@@ -22,6 +22,7 @@ SIDE_DEPTH = 3  # rows of the last maps that a side's output layer sees
 BINS = 8  # of a source's histogram
 COARSE = 4  # pixels: every so many count in a histogram
 LEVELS = 4  # sizes at which a source's contrast is measured: 1, 1/2, 1/4 and 1/8
+EVERY = slice(None)  # of rows or columns
 STATISTICS = 2 * (BINS + LEVELS) + 1  # numbers, of both sources
 
 
@@ -39,8 +40,6 @@ class Sides(nn.Module):
     def forward(self, out: Tensor, maps: Tensor) -> Tensor:
         """Add to the outermost rows and columns of `out`, (B, 4, h, w), what the maps give."""
         depth = SIDE_DEPTH
-        if min(maps.shape[2:]) < depth:
-            return out
         middle = out[:, :, 1:-1]
         top = out[:, :, :1] + self.top(maps[:, :, :depth])
         bottom = out[:, :, -1:] + self.bottom(maps[:, :, -depth:])
@@ -50,8 +49,8 @@ class Sides(nn.Module):
         return torch.cat([left, out[..., 1:-1], right], dim=3)
 
 
-def measure(pair: Tensor, rows: slice = slice(None), columns: slice = slice(None)) -> Tensor:
-    """Return sums from which `to_statistics` makes those of a whole image, (STATISTICS,).
+def measure(pair: Tensor, rows: slice = EVERY, columns: slice = EVERY) -> Tensor:
+    """Return sums from which `to_statistics` makes those of a whole image.
 
     The sums of tiles add up to those of the whole image, if tiles begin at multiples of 8 and are
     read with a margin of at least 8.
@@ -66,36 +65,34 @@ def measure(pair: Tensor, rows: slice = slice(None), columns: slice = slice(None
     points = kept[0, :, None, ::COARSE, ::COARSE]  # (2, 1, h, w)
     shares = (1 - (points - centers).abs() * (BINS - 1)).relu()  # of neighboring bins, sum 1
     sums = [shares.sum(dim=(2, 3), dtype=torch.double)]  # (2, BINS)
+    areas = []
     for level in range(LEVELS):
         small = F.avg_pool2d(pair, 2**level)[0]
         right = F.pad((small[..., 1:] - small[..., :-1]).abs(), (0, 1))
         below = F.pad((small[:, 1:] - small[:, :-1]).abs(), (0, 0, 0, 1))
-        down = _shrink(rows, level, pair.shape[2])
-        along = _shrink(columns, level, pair.shape[3])
-        edges = (right + below)[:, down, along]
+        edges = (right + below)[:, _shrink(rows, level), _shrink(columns, level)]
         sums.append(edges.sum(dim=(1, 2), dtype=torch.double)[:, None])
+        areas.append(torch.ones_like(edges[0]).sum(dtype=torch.double))
     apart = (kept[:, :1] - kept[:, 1:]).abs().sum(dtype=torch.double)
-    return torch.cat([torch.cat(sums, dim=1).flatten(), apart[None]])
+    return torch.cat([torch.cat(sums, dim=1).flatten(), torch.stack([apart, *areas])])
 
 
-def _shrink(part: slice, level: int, side: int) -> slice:
-    start, stop, _ = part.indices(side)
-    return slice(start >> level, stop >> level)
+def _shrink(part: slice, level: int) -> slice:
+    return part if part == EVERY else slice(part.start >> level, part.stop >> level)
 
 
-def to_statistics(sums: Tensor, height: int, width: int) -> Tensor:
+def to_statistics(sums: Tensor) -> Tensor:
     """Return what `Student.forward` takes of a whole image, (1, STATISTICS).
 
     Args:
-        sums: From `measure`, of the image or of all its tiles.
-        height: Of the image, in pixels.
-        width: Of the image, in pixels.
+        sums: From `measure`, of the image or of all its tiles together.
     """
-    points = -(-height // COARSE) * -(-width // COARSE)
-    areas = [max(1, (height >> level) * (width >> level)) for level in range(LEVELS)]
-    per_source = [points] * BINS + [area / 10 for area in areas]  # contrasts are near 0.1
-    counts = sums.new_tensor([*per_source, *per_source, height * width / 10])
-    return (sums / counts).float()[None]
+    areas = sums[-LEVELS:].clamp_min(1) / 10  # contrasts are near 0.1
+    parts = []
+    for each in sums[:-LEVELS][:-1].view(2, -1):
+        parts += [each[:BINS] / each[:BINS].sum(), each[BINS:] / areas]
+    apart = sums[-LEVELS - 1] / areas[0]
+    return torch.cat([*parts, apart[None]]).float()[None]
 
 
 class Student(nn.Module):
@@ -112,6 +109,7 @@ class Student(nn.Module):
         super().__init__()
         self.looks_at_whole = looks_at_whole
         self.stride = 2 ** (LEVELS - 1) if looks_at_whole else SCALE
+        self.min_side = max(SCALE * SIDE_DEPTH, self.stride)
         pixels = SCALE**2
         self.first = nn.Conv2d(2 * pixels, CHANNELS, 3, padding=1)
         self.middle = nn.ModuleList(
@@ -132,7 +130,7 @@ class Student(nn.Module):
         """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W), not clipped.
 
         Args:
-            pair: The two sources in the teacher's order; sides of at least 2.
+            pair: The two sources in the teacher's order; sides of at least `min_side`.
             statistics: Of the whole image, (B, STATISTICS), if the student looks at it.
         """
         height, width = pair.shape[2:]

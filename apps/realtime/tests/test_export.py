@@ -1,0 +1,90 @@
+"""Exported students: equal to PyTorch's, also in apps/onnx, and close to it in 8 bits."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import hubconf
+from apps.realtime.run_export import main
+from apps.realtime.teacher import InputError
+from apps.realtime.tests.conftest import ROOT, MakeStudent, picture, write_pairs
+
+needs_onnx = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="onnx, onnxscript or onnxruntime is not installed",
+)
+
+
+def run(path: Path, pair: list[np.ndarray]) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    inputs = {n: p[None, None] for n, p in zip(("vis", "ir"), pair, strict=True)}
+    return np.asarray(session.run(None, inputs)[0])[0, 0].clip(0, 1)
+
+
+def pair_of(size: tuple[int, int]) -> list[np.ndarray]:
+    return [picture(seed, size) / np.float32(255) for seed in (1, 2)]
+
+
+@needs_onnx
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_graph_gives_what_pytorch_gives(
+    student: MakeStudent, tmp_path: Path, whole: bool
+) -> None:
+    weights, path = student(whole), tmp_path / "student.onnx"
+    main(["--weights", str(weights), "--output", str(path)])
+    fusion = hubconf.realtime("u2fusion", weights, device="cpu", tile=0)
+    for size in ((64, 96), (61, 83), (9, 8)):
+        pair = pair_of(size)
+        expected = fusion.fuse(pair)
+        assert np.abs(expected - (pair[0] + pair[1]) / 2).max() > 0.02
+        assert 255 * np.abs(run(path, pair) - expected).max() < 0.05
+
+
+@needs_onnx
+def test_8_bits_are_close_to_32(student: MakeStudent, tmp_path: Path) -> None:
+    weights, path = student(), tmp_path / "student.onnx"
+    pairs = write_pairs(tmp_path / "set", 3, (60, 70))
+    words = ["--weights", weights, "--output", path, "--int8", "--data", pairs]
+    main([str(word) for word in words])
+    pair = pair_of((61, 83))
+    expected = hubconf.realtime("u2fusion", weights, device="cpu").fuse(pair)
+    found = run(path, pair)
+    change = np.abs(expected - (pair[0] + pair[1]) / 2).mean()
+    assert 0 < np.abs(found - expected).mean() < 0.05 * change
+
+
+@needs_onnx
+def test_apps_onnx_fuses_with_the_file(student: MakeStudent, tmp_path: Path) -> None:
+    weights, model = student(), tmp_path / "student.onnx"
+    main(["--weights", str(weights), "--output", str(model)])
+    pairs = write_pairs(tmp_path / "set", 1, (61, 83))
+    sources = [pairs / role / "scene0.png" for role in ("vis", "ir")]
+    words = ["fuse.py", "--model", model, "--vis", sources[0], "--ir", sources[1]]
+    words += ["--output", tmp_path / "fused.png", "--tile", "32"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *map(str, words)]
+    subprocess.run(command, cwd=ROOT / "apps" / "onnx", env=environment, check=True)
+    visible, infrared = (cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sources)
+    fusion = hubconf.realtime("u2fusion", weights, device="cpu")
+    expected = fusion.fuse([np.ascontiguousarray(visible[..., ::-1]), infrared])
+    found = cv2.imread(str(tmp_path / "fused.png"))[..., ::-1]
+    apart = np.abs(found.astype(int) - expected)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 0.02
+
+
+@pytest.mark.parametrize("more, message", [
+    (["--int8"], "--int8 and --data go together"),
+    (["--data", "set"], "--int8 and --data go together"),
+])  # fmt: skip
+def test_flags_that_do_not_go_together(tmp_path: Path, more: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        main(["--output", str(tmp_path / "student.onnx"), *more])
