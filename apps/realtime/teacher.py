@@ -113,8 +113,13 @@ class Teacher:
         return args
 
     def key(self, args: argparse.Namespace, weights: Path) -> str:
-        """Return a name for results with these settings and weights."""
-        settings = {k: str(v) for k, v in vars(args).items() if k not in NOT_OF_RESULTS}
+        """Return a name for results with these weights and settings, of which the usual are none."""
+        usual = vars(self.script.build_parser().parse_args([]))
+        settings = {
+            name: str(value)
+            for name, value in vars(args).items()
+            if value != usual[name] and name not in NOT_OF_RESULTS
+        }
         text = json.dumps([sha256(weights), settings], sort_keys=True)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 

@@ -15,7 +15,7 @@ from apps.realtime.distill import check_rise, main
 from apps.realtime.lessons import Lesson
 from apps.realtime.losses import distances
 from apps.realtime.models import Student
-from apps.realtime.teacher import InputError
+from apps.realtime.teacher import InputError, Teacher
 from apps.realtime.tests.conftest import ROOT, write_pairs
 
 SIZE = (56, 64)
@@ -107,6 +107,19 @@ def test_a_sixth_method_can_teach(
     main(words(pairs, tmp_path, 1, "--teacher", "sixthfuse"))
     [weights] = tmp_path.glob("train_*/checkpoints/best.safetensors")
     assert hubconf.realtime("sixthfuse", weights, device="cpu").about["teacher"] == "sixthfuse"
+
+
+def test_results_of_other_settings_or_weights_lie_elsewhere() -> None:
+    teacher = Teacher("densefuse")
+    gray, rgb = (
+        ROOT / "DenseFuse_2019" / "weights" / name for name in ("densefuse_gray", "densefuse_rgb")
+    )
+
+    def key(flags: str, weights: Path = gray) -> str:
+        return teacher.key(teacher.parse(flags), weights / "model.safetensors")
+
+    assert key("") == key("--strategy addition --tile 64 --device cpu")
+    assert len({key(""), key("--strategy l1"), key("--ir_range minmax"), key("", rgb)}) == 4
 
 
 @pytest.mark.parametrize("more, message", [

@@ -1,0 +1,127 @@
+"""How near a student is to its teacher: `python -m apps.realtime.nearness --data SET ...`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_msssim import ssim
+
+import hubconf
+from apps.realtime.distill import RUNS
+from apps.realtime.fuse import DEFAULT_TEACHER, named_teacher
+from apps.realtime.lessons import Lesson, learn_from
+from apps.realtime.teacher import Teacher, add_teacher_flag, modules_of, run_main
+
+RINGS = 4  # of one pixel each, from the border inward
+WORST = 6  # pairs that are named
+HEAD = (
+    "| set | pairs | result | PSNR, mean | worst | SSIM, mean | worst | "
+    + "".join(f"ring {n} | " for n in range(RINGS))
+    + "inside |\n|"
+    + "---|" * (8 + RINGS)
+)
+Levels = NDArray[np.float32]
+
+
+class Nearness(NamedTuple):
+    """What is apart in 8 bits.
+
+    Attributes:
+        psnr: In dB.
+        ssim: Of the images as a whole.
+        rings: Mean absolute difference in gray levels: in each ring from the border inward, and
+            in all that is further inside.
+    """
+
+    psnr: float
+    ssim: float
+    rings: list[float]
+
+
+def compare(found: Levels, wanted: Levels) -> Nearness:
+    """Return how near two images of whole numbers from 0 to 255, (H, W), are."""
+    apart = np.abs(found - wanted)
+    mean_square = float(np.square(apart, dtype=np.float64).mean())
+    psnr = 10 * np.log10(255**2 / mean_square) if mean_square else np.inf
+    pair = [torch.from_numpy(image)[None, None] for image in (found, wanted)]
+    like = float(ssim(*pair, data_range=255))
+    rings = []
+    for depth in range(RINGS + 1):
+        inner = apart[depth : apart.shape[0] - depth, depth : apart.shape[1] - depth]
+        edges = (inner[0], inner[-1], inner[1:-1, 0], inner[1:-1, -1])
+        rings.append(float(np.concatenate(edges).mean() if depth < RINGS else inner.mean()))
+    return Nearness(psnr, like, rings)
+
+
+def build_parser() -> Any:
+    """Return the parser; call it in `modules_of`."""
+    from utils.common.flags import FlagParser
+
+    parser = FlagParser(
+        prog="python -m apps.realtime.nearness",
+        description="Print how near a student is to its teacher, as a Markdown table.",
+    )
+    group = parser.add_flag_group("student")
+    add_teacher_flag(group, DEFAULT_TEACHER)
+    group.add_argument("--weights", type=Path, help="the student's, instead of those in weights/")
+    group.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="sets or lists, as of distill.py"
+    )
+    group.add_argument(
+        "--runs", type=Path, default=RUNS, help="folder with the teacher's results in targets/"
+    )
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table, and the worst pairs of each set."""
+    teacher = Teacher(named_teacher(argv))
+    with modules_of(teacher.folder):
+        args: argparse.Namespace = build_parser().parse_args(argv)
+        student = hubconf.realtime(
+            teacher.name, args.weights or teacher.weights, device=args.device
+        )
+    rows, worst = [], []
+    for place in args.data:
+        taught = learn_from(
+            teacher,
+            [place],
+            student.about["kind"],
+            student.about["teacher_flags"],
+            args.runs / "targets",
+            args.device,
+        )
+        names = [lesson.name for lesson in taught.lessons]
+        near = [compare(*_levels(lesson, student)) for lesson in taught.lessons]
+        average = [compare(*_levels(lesson, None)) for lesson in taught.lessons]
+        rows += [_row(place, "student", near), _row(place, "average", average)]
+        ordered = sorted(zip(near, names, strict=True))
+        worst += [f"{each.psnr:.2f} dB {name}" for each, name in ordered[:WORST]]
+    print("\n".join([HEAD, *rows, "", *worst]))
+
+
+def _levels(lesson: Lesson, student: Any) -> tuple[Levels, Levels]:
+    """Return the student's result, or the average, and the teacher's, in whole levels of 255."""
+    first, second, wanted = lesson.planes
+    if student is None:
+        found = (first.astype(np.float32) + second) / 2
+    else:
+        found = student.fuse([first, second])
+    return np.rint(found / np.float32(257)), np.rint(wanted / np.float32(257))
+
+
+def _row(place: Path, result: str, near: Sequence[Nearness]) -> str:
+    psnr, like = [each.psnr for each in near], [each.ssim for each in near]
+    rings = np.mean([each.rings for each in near], axis=0)
+    cells = [f"{np.mean(psnr):.2f}", f"{min(psnr):.2f}", f"{np.mean(like):.4f}", f"{min(like):.4f}"]
+    cells += [f"{ring:.2f}" for ring in rings]
+    return f"| {place.name} | {len(near)} | {result} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,37 @@
+"""`nearness.py`: numbers by hand, and a student that is the average."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apps.realtime.nearness import RINGS, compare, main
+from apps.realtime.tests.conftest import MakeStudent, write_pairs
+
+
+def test_nearness_by_hand() -> None:
+    wanted = np.full((20, 24), 100, np.float32)
+    found = wanted.copy()
+    found[0] += 8  # 24 of the 84 pixels of the outermost ring
+    found[2, 2:-2] += 3  # 20 of the 68 of the third
+    near = compare(found, wanted)
+    assert near.psnr == pytest.approx(10 * np.log10(255**2 * 480 / (24 * 64 + 20 * 9)))
+    assert near.rings == pytest.approx([8 * 24 / 84, 0, 3 * 20 / 68, 0, 0])
+    assert compare(wanted, wanted).psnr == np.inf
+    assert compare(wanted, wanted).ssim == pytest.approx(1)
+
+
+def test_a_student_that_is_the_average_scores_as_the_average(
+    student: MakeStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = student(average=True, teacher="densefuse", teacher_flags="--strategy l1")
+    pairs = write_pairs(tmp_path / "some", 2, (40, 48))
+    flags = ["--teacher", "densefuse", "--weights", weights, "--data", pairs, "--runs", tmp_path]
+    main([*map(os.fspath, flags), "--device", "cpu"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| some")]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [row[:3] for row in cells] == [["some", "2", "student"], ["some", "2", "average"]]
+    assert len(cells[0]) == 8 + RINGS
+    found, expected = (np.array(row[3:], float) for row in cells)
+    np.testing.assert_allclose(found, expected, atol=0.02)  # a half is rounded up or down
