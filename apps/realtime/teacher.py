@@ -113,7 +113,7 @@ class Teacher:
         return args
 
     def key(self, args: argparse.Namespace, weights: Path) -> str:
-        """Return a name for results with these weights and settings, of which the usual are none."""
+        """Return a name for results with these weights, and settings that differ from the usual."""
         usual = vars(self.script.build_parser().parse_args([]))
         settings = {
             name: str(value)
