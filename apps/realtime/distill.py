@@ -60,7 +60,7 @@ def build_parser() -> Any:
         action=BooleanFlag,
         default=None,
         help="give the student statistics of the whole image; by default if the teacher needs such "
-        "statistics or its receptive radius is over 64 pixels",
+        "statistics or its receptive radius is over 40 pixels",
     )
     data = parser.add_flag_group("data")
     data.add_argument(

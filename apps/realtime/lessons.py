@@ -14,7 +14,7 @@ from tqdm import tqdm
 from apps.realtime.teacher import InputError, Teacher, modules_of, sha256
 
 FULL = 65535  # of 16 bits
-LOCAL_RADIUS = 64  # pixels: a teacher that sees further is taken to look at the whole image
+LOCAL_RADIUS = 40  # pixels: a teacher that sees further is taken to look at the whole image
 
 
 class Lesson(NamedTuple):

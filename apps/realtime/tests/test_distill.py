@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import hubconf
 from apps.realtime.crops import EDGE, CropSet
 from apps.realtime.distill import check_rise, main
-from apps.realtime.lessons import Lesson
+from apps.realtime.lessons import Lesson, learn_from
 from apps.realtime.losses import distances
 from apps.realtime.models import Student
 from apps.realtime.teacher import InputError, Teacher
@@ -95,6 +95,26 @@ def test_a_list_of_pairs_and_flags_of_the_teacher(pairs: Path, tmp_path: Path) -
     fusion = hubconf.realtime("densefuse", weights, device="cpu")
     assert fusion.about["teacher_strategy"] == "l1"
     assert fusion.model.looks_at_whole
+
+
+@pytest.mark.parametrize("name, flags, whole", [
+    ("nestfuse", "", True),  # its attention does
+    ("nestfuse", "--attention channel", True),
+    ("deepfuse", "", False),
+    ("deepfuse", "--levels 3", True),  # it sees 56 pixels far
+    ("u2fusion", "", False),
+])  # fmt: skip
+def test_students_of_teachers_that_look_at_the_whole_image_do_so(
+    pairs: Path, tmp_path: Path, name: str, flags: str, whole: bool
+) -> None:
+    scene = tmp_path / "exposures" / "scene"
+    scene.mkdir(parents=True)
+    for exposure, role in (("under", "ir"), ("over", "vis")):
+        shutil.copy(pairs / role / "scene0.png", scene / f"{exposure}.png")
+    data = scene.parent if name == "deepfuse" else pairs
+    taught = learn_from(Teacher(name), [data], None, flags, tmp_path, "cpu")
+    assert taught.looks_at_whole == whole
+    assert taught.about["teacher_flags"] == flags
 
 
 def test_a_sixth_method_can_teach(
