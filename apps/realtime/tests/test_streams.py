@@ -56,6 +56,14 @@ def pipes(folder: Path) -> list[Path]:
     return paths
 
 
+def two_files(folder: Path, frames: int) -> list[Path]:
+    paths = [folder / "ir.y4m", folder / "vis.y4m"]
+    for path in paths:
+        words = [sys.executable, "-c", WRITER, path, frames, -1, 0, 0]
+        subprocess.run(list(map(str, words)), check=True)
+    return paths
+
+
 def values(path: Path) -> list[int]:
     """Return the value of each frame of a video without loss, which is the same in all pixels."""
     import av
@@ -103,9 +111,7 @@ def test_a_stream_that_stalls_for_long_is_an_error(student: MakeStudent, tmp_pat
 
 
 def test_files_are_streams_too(student: MakeStudent, tmp_path: Path) -> None:
-    paths = [tmp_path / "ir.y4m", tmp_path / "vis.y4m"]
-    for path in paths:
-        subprocess.run([sys.executable, "-c", WRITER, path, "9", "-1", "0", "0"], check=True)
+    paths = two_files(tmp_path, 9)
     output = tmp_path / "fused.avi"
     assert main([*arguments(student, paths, output), "--frames", "5"]) == 0
     [stream] = streams = [Stream(str(output))]
@@ -176,3 +182,48 @@ def test_of_a_live_stream_the_newest_frame_is_taken(monkeypatch: pytest.MonkeyPa
     end.set()
     assert stream.take(20) is None
     assert stream.count == 1
+
+
+@pytest.mark.parametrize("keys, visible, shown", [
+    ([-1, -1, ord("q")], 1.0, 3),
+    ([-1, 27], 1.0, 2),
+    ([-1], 0.0, 1),  # closed by its button
+])  # fmt: skip
+def test_a_window_shows_frames_until_it_is_closed(
+    student: MakeStudent,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: list[int],
+    visible: float,
+    shown: int,
+) -> None:
+    frames: list[np.ndarray] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("cv2.namedWindow", lambda title, kind: None)
+    monkeypatch.setattr("cv2.imshow", lambda title, frame: frames.append(frame))
+    monkeypatch.setattr("cv2.waitKey", lambda delay: keys.pop(0))
+    monkeypatch.setattr("cv2.getWindowProperty", lambda title, name: visible)
+    monkeypatch.setattr("cv2.destroyAllWindows", lambda: None)
+    words = ["--weights", student(average=True), "--camera", *two_files(tmp_path, 9), "--window"]
+    assert main([*map(str, words), "--threads", "1", "--device", "cpu"]) == 0
+    assert len(frames) == shown
+    assert [frame[-1, -1].tolist() for frame in frames] == [[4 * n] * 3 for n in range(shown)]
+    assert frames[0].max() == 255  # its number
+
+
+def test_interrupting_finishes_the_video(
+    student: MakeStudent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def next_or_stop(streams: list[Stream], patience: float, say: object) -> object:
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return next_frames(streams, patience, print)
+
+    monkeypatch.setattr("apps.realtime.cameras.next_frames", next_or_stop)
+    output = tmp_path / "fused.avi"
+    assert main(arguments(student, two_files(tmp_path, 9), output)) == 0
+    streams = [Stream(str(output))]
+    assert [next_frames(streams, 20, print) is None for _ in range(4)] == [False] * 3 + [True]
