@@ -34,8 +34,8 @@ def write_pairs(folder: Path, count: int, size: tuple[int, int]) -> Path:
     return folder
 
 
-@pytest.fixture
-def student(tmp_path: Path) -> MakeStudent:
+@pytest.fixture(scope="session")
+def student(tmp_path_factory: pytest.TempPathFactory) -> MakeStudent:
     """Return a function that writes the weights of a student and gives the file."""
 
     def make(whole: bool = False, average: bool = False, **about: str) -> Path:
@@ -46,7 +46,7 @@ def student(tmp_path: Path) -> MakeStudent:
                 torch.nn.init.normal_(layer.weight, std=0.05)
             if whole:
                 torch.nn.init.normal_(network.condition[-1].weight, std=2.0)
-        path = tmp_path / f"student{whole}{average}.safetensors"
+        path = tmp_path_factory.mktemp("student") / "student.safetensors"
         save_file(network.state_dict(), path, {"teacher": "u2fusion", "kind": "pair", **about})
         return path
 

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from apps.realtime.run_export import main
 from apps.realtime.teacher import InputError
 from apps.realtime.tests.conftest import ROOT, MakeStudent, picture, write_pairs
 
+pytestmark = pytest.mark.xdist_group("student in ONNX")  # exported once
 needs_onnx = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
     reason="onnx, onnxscript or onnxruntime is not installed",
@@ -33,13 +36,27 @@ def pair_of(size: tuple[int, int]) -> list[np.ndarray]:
     return [picture(seed, size) / np.float32(255) for seed in (1, 2)]
 
 
+@pytest.fixture(scope="module")
+def exported(
+    student: MakeStudent, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[bool], tuple[Path, Path]]:
+    """Return a function that gives the weights of a student and its ONNX file."""
+
+    @cache
+    def export(whole: bool) -> tuple[Path, Path]:
+        weights, path = student(whole), tmp_path_factory.mktemp("onnx") / "student.onnx"
+        main(["--weights", str(weights), "--output", str(path)])
+        return weights, path
+
+    return export
+
+
 @needs_onnx
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_graph_gives_what_pytorch_gives(
-    student: MakeStudent, tmp_path: Path, whole: bool
+    exported: Callable[[bool], tuple[Path, Path]], whole: bool
 ) -> None:
-    weights, path = student(whole), tmp_path / "student.onnx"
-    main(["--weights", str(weights), "--output", str(path)])
+    weights, path = exported(whole)
     fusion = hubconf.realtime("u2fusion", weights, device="cpu", tile=0)
     for size in ((64, 96), (61, 83), (9, 8)):
         pair = pair_of(size)
@@ -62,9 +79,10 @@ def test_8_bits_are_close_to_32(student: MakeStudent, tmp_path: Path) -> None:
 
 
 @needs_onnx
-def test_apps_onnx_fuses_with_the_file(student: MakeStudent, tmp_path: Path) -> None:
-    weights, model = student(), tmp_path / "student.onnx"
-    main(["--weights", str(weights), "--output", str(model)])
+def test_apps_onnx_fuses_with_the_file(
+    exported: Callable[[bool], tuple[Path, Path]], tmp_path: Path
+) -> None:
+    weights, model = exported(False)
     pairs = write_pairs(tmp_path / "set", 1, (61, 83))
     sources = [pairs / role / "scene0.png" for role in ("vis", "ir")]
     words = ["fuse.py", "--model", model, "--vis", sources[0], "--ir", sources[1]]
