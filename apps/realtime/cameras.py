@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,6 @@ def check_flags(args: argparse.Namespace) -> None:
     Raises:
         InputError: see above.
     """
-    from utils.common.video_paths import WRITTEN
-
     if not (args.window or args.output):
         raise InputError("--camera needs --window, or --output with a video to write")
     if args.camera[0] == args.camera[1]:
@@ -42,12 +41,25 @@ def check_flags(args: argparse.Namespace) -> None:
         if getattr(args, flag, None):
             raise InputError(f"--camera and --{flag} do not go together")
     if args.output:
-        if args.output.suffix.lower() not in WRITTEN:
-            raise InputError(f"--output {args.output} must end in one of {' '.join(WRITTEN)}")
-        if args.output.exists() and not args.overwrite:
-            raise InputError(f"{args.output} exists; --overwrite replaces it")
+        _check_output(args)
     if args.window:
         _check_display()
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """Refuse an `--output` that is no video, exists, or cannot be written here."""
+    from utils.common.video_paths import WRITTEN
+    from utils.common.video_read import VideoError
+    from utils.common.video_write import check_can_write
+
+    if args.output.suffix.lower() not in WRITTEN:
+        raise InputError(f"--output {args.output} must end in one of {' '.join(WRITTEN)}")
+    if args.output.exists() and not args.overwrite:
+        raise InputError(f"{args.output} exists; --overwrite replaces it")
+    try:
+        check_can_write(args.output)
+    except VideoError as error:
+        raise InputError(str(error)) from error
 
 
 def _check_display() -> None:
@@ -91,7 +103,7 @@ def fuse_cameras(fusion: Any, args: argparse.Namespace, reader: Any) -> int:
             if first is not None:
                 rate = rate_of(streams)
                 with new_file(args.output, args.overwrite, args.output.suffix) as file:
-                    write_frames(_chain(first, fused), args.output, Path(file.name), rate)
+                    write_frames(chain([first], fused), args.output, Path(file.name), rate)
                 print(f"Output path: {args.output}")
         else:
             for _ in fused:
@@ -106,11 +118,6 @@ def fuse_cameras(fusion: Any, args: argparse.Namespace, reader: Any) -> int:
         empty = next(stream.name for stream in streams if not stream.count)
         raise InputError(f"{empty} ended without a frame")
     return 0
-
-
-def _chain(first: Any, others: Generator[Any, None, None]) -> Generator[Any, None, None]:
-    yield first
-    yield from others
 
 
 def rate_of(streams: Sequence[Stream]) -> Fraction:
@@ -143,7 +150,9 @@ def fuse_streams(
             if inputs is None:
                 inputs, steady = Frames(rate_of(streams)), Smoothed(rate_of(streams))
             pixels = [
-                frame[..., 0].copy() if stream.pixel_format in GRAY else frame[..., ::-1]
+                frame[..., 0].copy()
+                if stream.pixel_format in GRAY
+                else cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 for stream, frame in zip(streams, found, strict=True)
             ]
             inputs.present = dict(zip(paths, pixels, strict=True))
