@@ -32,6 +32,7 @@ _FOLDERS = sorted(pathlib.Path(__file__).resolve().parent.glob("*_20[0-9][0-9]")
 _REALTIME = pathlib.Path(__file__).resolve().parent / "apps" / "realtime"
 _NAMES = ("models", "utils", "run_fusion")  # in every method's folder
 _loaded: dict[pathlib.Path, dict[str, types.ModuleType]] = {}  # of each folder, by their names
+_open: list[pathlib.Path] = []  # folders in `_only`, the innermost last
 
 
 def _take_out() -> dict[str, types.ModuleType]:
@@ -43,12 +44,17 @@ def _take_out() -> dict[str, types.ModuleType]:
 @contextlib.contextmanager
 def _only(folder: pathlib.Path) -> collections.abc.Iterator[None]:
     """Let `_NAMES` be the modules of a folder, and put everything back afterwards."""
+    if _open[-1:] == [folder]:  # they are
+        yield
+        return
     path, others = sys.path.copy(), _take_out()
     sys.path.insert(0, str(folder))
     sys.modules.update(_loaded.get(folder, {}))
+    _open.append(folder)
     try:
         yield
     finally:
+        _open.pop()
         _loaded[folder] = _take_out()
         sys.modules.update(others)
         sys.path[:] = path

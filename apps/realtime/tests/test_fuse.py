@@ -72,3 +72,20 @@ def test_the_number_of_threads_is_tried_or_given(
     monkeypatch.setattr("apps.realtime.threads._time", lambda fusion, count: seconds[count])
     assert set_threads(fusion, 0).startswith("2 (30 ms with 1, 10 ms with 2, 20 ms with 4")
     assert chosen == [2, 2]
+
+
+def test_where_a_registered_infrared_image_ends_the_visible_one_is_kept(
+    student: MakeStudent, tmp_path: Path
+) -> None:
+    pairs = write_pairs(tmp_path / "set", 1, (40, 56))
+    table = tmp_path / "rig.csv"
+    cells = ",".join(f"h{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))
+    rows = f"name,status,confidence,{cells}\n*,registered,1,1,0,20,0,1,0,0,0,1\n"
+    table.write_text(rows)  # 20 pixels to the right
+    words = flags_of(student(average=True), pairs, "--threads", 1, "--register_from", table)
+    assert main(words) == 0
+    fused, visible = (
+        cv2.imread(str(folder / "scene0.png")) for folder in (pairs / "out", pairs / "vis")
+    )
+    np.testing.assert_array_equal(fused[:, :18], visible[:, :18])
+    assert np.abs(fused[:, 30:].astype(int) - visible[:, 30:]).mean() > 5
