@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import hubconf
 
 _LOADING = threading.Lock()  # while `hubconf` changes where modules are found
+STUDENTS = Path(__file__).resolve().parents[1] / "realtime" / "weights"
 _OPEN_CHOICE = re.compile(r"\{(.+)\}")  # of a metavar: {full,minmax,LO:HI}
 
 
@@ -151,13 +152,47 @@ class Method:
             args = self._parser.parse_args([*flags, *words, "--output", str(output)])
             kinds = [kind.source for kind in self.kinds.values()]
             [job] = self._pairs.find_jobs(args, kinds, [], [], output.parent)
-            fusion, readers = self._script.load_fusion(args)
+            fusion, readers = self._load(args)
         sources = readers[job.kind](job, args, messages)
         start = time.perf_counter()
         image = fusion.fuse(sources)
         seconds = time.perf_counter() - start
         self.images.write_image(output, image)
         return Fused(sources, image, output, seconds, messages.texts)
+
+    def _load(self, args: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
+        """Return what fuses with these settings, and what reads each kind of sources."""
+        loaded: tuple[Any, Mapping[str, Any]] = self._script.load_fusion(args)
+        return loaded
+
+
+class Student(Method):
+    """The small network of apps/realtime that gives a method's images.
+
+    Args:
+        folder: The method's.
+        weights: The student's.
+    """
+
+    def __init__(self, folder: Path, weights: Path) -> None:
+        super().__init__(folder)
+        self._weights, self._teacher = weights, self.name.lower()
+        self.name = f"{self.name}-realtime"
+        with _LOADING:
+            learned = hubconf.realtime(self._teacher, weights).about["kind"]
+        self.kinds = {learned: self.kinds[learned]._replace(settings=self._settings(learned))}
+
+    def _settings(self, kind: str) -> list[Setting]:
+        """Return the settings that are not the teacher's own, which the student has learned."""
+        with _LOADING, hubconf._only(self._folder):
+            fusion = importlib.import_module("utils.util_fusion").ImageFusion
+        own = set(inspect.signature(fusion).parameters)
+        return [each for each in self.kinds[kind].settings if each.flag[2:] not in own]
+
+    def _load(self, args: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
+        flags = importlib.import_module("utils.common.fusion_flags")
+        student = hubconf.realtime(self._teacher, self._weights, **flags.fusion_options(args))
+        return student, super()._load(args)[1]
 
 
 def _offer(action: argparse.Action, recommended: Mapping[str, Any]) -> Setting | None:
@@ -172,7 +207,16 @@ def _offer(action: argparse.Action, recommended: Mapping[str, Any]) -> Setting |
     return Setting(action.option_strings[0], text, action.default, choices, bool(listed), first)
 
 
-def find_methods() -> list[Method]:
-    """Return the methods in the order of their years."""
-    methods = [Method(folder) for folder in hubconf._FOLDERS]
-    return sorted(methods, key=lambda method: (method.year, method.name))
+def find_methods(students: Path = STUDENTS) -> list[Method]:
+    """Return the methods in the order of their years, each before its student if it has one.
+
+    Args:
+        students: Folder of their weights.
+    """
+    found = []
+    for folder in hubconf._FOLDERS:
+        found.append(Method(folder))
+        weights = students / found[-1].name.lower() / "model.safetensors"
+        if weights.is_file():
+            found.append(Student(folder, weights))
+    return sorted(found, key=lambda method: (method.year, method.name))

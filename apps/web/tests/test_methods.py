@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 import hubconf
+from apps.realtime.models import Student
 from apps.web.methods import Method, Setting, find_methods
 from apps.web.tests.files import DEMO, ROOT, STREET, deep_pair
 
@@ -133,3 +135,21 @@ def test_what_a_method_says_of_its_sources_is_kept(
     sources = ("--vis", str(STREET[1]), "--ir", str(STREET[1]))
     fused = methods["DenseFuse"].fuse(sources, {}, tmp_path / "page.png")
     assert any("identical" in text for text in fused.messages)
+
+
+def test_a_student_is_a_method_more(tmp_path: Path) -> None:
+    weights = tmp_path / "nestfuse" / "model.safetensors"
+    weights.parent.mkdir()
+    about = {"teacher": "nestfuse", "kind": "pair"}
+    save_file(Student().state_dict(), weights, about)  # the average, as it is not trained
+    methods = {method.name: method for method in find_methods(tmp_path)}
+    student, teacher = methods["NestFuse-realtime"], methods["NestFuse"]
+    assert names(teacher, "pair") - names(student, "pair") == {
+        *("--spatial", "--channel", "--attention", "--rgb_mode")
+    }
+    sources = ("--vis", str(STREET[0]), "--ir", str(STREET[1]))
+    gray = {by_flag(student, "--color"): False}
+    fused = student.fuse(sources, gray, tmp_path / "page.png")
+    luma = cv2.imread(str(STREET[0])) @ np.array([0.114, 0.587, 0.299])
+    average = (luma + cv2.imread(str(STREET[1]), cv2.IMREAD_GRAYSCALE)) / 2
+    assert np.abs(cv2.imread(str(fused.path), cv2.IMREAD_UNCHANGED) - average).max() <= 0.51
