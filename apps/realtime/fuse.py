@@ -74,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.camera:
             from apps.realtime.cameras import check_flags
 
+            if "pair" not in teacher.kinds:
+                raise InputError(
+                    f"--camera takes infrared and visible, which {teacher.name} does not"
+                )
             check_flags(args)
             jobs = []
         elif args.window:
@@ -105,8 +109,9 @@ def fuse(teacher: Teacher, args: argparse.Namespace, jobs: Sequence[Any]) -> int
         )
     student = hubconf.realtime(teacher.name, weights, **fusion_options(args))
     check_student(teacher, student, args, jobs)
-    args.weights = None  # the teacher is loaded for its readers only
-    readers = teacher.script.load_fusion(args, jobs)[1]
+    plain = {"weights": None, "device": "cpu", "precision": "float32"}
+    of_teacher = argparse.Namespace(**{**vars(args), **plain})  # it is loaded for its readers only
+    readers = teacher.script.load_fusion(of_teacher, jobs)[1]
     print(f"{student.weights} model loaded ({student.form}).")
     print(f"Threads: {set_threads(student, args.threads)}")
     if args.camera:

@@ -134,6 +134,7 @@ def test_what_cannot_be_opened_is_named(student: MakeStudent, tmp_path: Path) ->
     (["--camera", "0", "1", "--output", "x.mkv", "--register", "affine"], "--register_from"),
     (["--camera", "0", "1", "--output", "x.mkv", "--vis", "a.png"], "--camera and --vis"),
     (["--camera", "0", "1", "--output", "x.mkv", "--start", "3"], "--camera and --start"),
+    (["--teacher", "deepfuse", "--camera", "0", "1"], "which deepfuse does not"),
     (["--window"], "--window shows the frames of --camera"),
 ])  # fmt: skip
 def test_flags_that_do_not_go_together(words: list[str], message: str) -> None:
