@@ -84,7 +84,9 @@ def _read_ahead(pool: ThreadPoolExecutor, items: Iterator[Item]) -> Iterator[Ite
         yield item
 
 
-def write_frames(frames: Iterator[Array], output: Path, temporary: Path, rate: Fraction) -> VideoWriter:
+def write_frames(
+    frames: Iterator[Array], output: Path, temporary: Path, rate: Fraction
+) -> VideoWriter:
     """Write frames while the next ones are made, and return the writer, which is closed.
 
     Args:
