@@ -160,10 +160,10 @@ def test_what_is_refused(
 
 def test_a_student_that_stays_at_the_average_is_stopped() -> None:
     check_rise(0, 200, 30.0, 30.0)  # 200 steps are too few to say
-    check_rise(1, 200, 31.5, 30.0)
+    check_rise(1, 200, 30.5, 30.0)
     check_rise(2, 200, 30.0, 30.0)  # it was above, before
-    with pytest.raises(InputError, match=r"after 400 steps the student is at 30\.50 dB"):
-        check_rise(1, 200, 30.5, 30.0)
+    with pytest.raises(InputError, match=r"after 400 steps the student is at 30\.05 dB"):
+        check_rise(1, 200, 30.05, 30.0)
 
 
 def lesson(height: int, width: int) -> Lesson:
