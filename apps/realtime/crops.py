@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from apps.realtime.lessons import FULL, Lesson
-from apps.realtime.models import SCALE, Student, measure, to_statistics
+from apps.realtime.models import SCALE, measure, to_statistics
 from apps.realtime.teacher import InputError
 
 EDGE = 4  # pixels: this far from the image's border they count more
@@ -30,6 +30,7 @@ class CropSet(Dataset[Sample]):
         lessons: Of the teacher.
         size: Side of the crops without their margin, pixels.
         count: How many in an epoch.
+        margin: What the loss does not count on each side, pixels: the student's receptive radius.
         edge_weight: How much more the pixels near the border count.
         looks_at_whole: Also give statistics of the whole image.
         fixed: Take the same crops in every epoch.
@@ -46,6 +47,7 @@ class CropSet(Dataset[Sample]):
         lessons: Sequence[Lesson],
         size: int,
         count: int,
+        margin: int,
         edge_weight: float,
         looks_at_whole: bool,
         fixed: bool = False,
@@ -53,8 +55,7 @@ class CropSet(Dataset[Sample]):
     ) -> None:
         self.lessons, self.size, self.count = lessons, size, count
         self.edge_weight, self.fixed, self.seed = edge_weight, fixed, seed
-        self.margin = Student.receptive_radius
-        self.window = size + 2 * self.margin
+        self.margin, self.window = margin, size + 2 * margin
         for name, planes in lessons:
             height, width = planes.shape[1:]
             if min(height, width) < self.window:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from apps.realtime.crops import CropSet, Sample
 from apps.realtime.lessons import Taught, learn_from
 from apps.realtime.losses import distances, pictures_of
-from apps.realtime.models import Student
+from apps.realtime.models import CHANNELS, LAYERS, Student
 from apps.realtime.teacher import (
     HERE,
     InputError,
@@ -34,6 +34,7 @@ def build_parser() -> Any:
         BooleanFlag,
         FlagParser,
         fraction,
+        natural_int,
         positive_float,
         positive_int,
     )
@@ -55,12 +56,25 @@ def build_parser() -> Any:
     teacher.add_argument(
         "--kind", help="kind of sources, such as pair or exposures; by default its first one"
     )
-    teacher.add_argument(
+    student = parser.add_flag_group("student")
+    student.add_argument(
         "--whole",
         action=BooleanFlag,
         default=None,
         help="give the student statistics of the whole image; by default if the teacher needs such "
         "statistics or its receptive radius is over 40 pixels",
+    )
+    student.add_argument(
+        "--channels",
+        type=positive_int,
+        default=CHANNELS,
+        help="maps of each layer; fewer are faster, and further from the teacher",
+    )
+    student.add_argument(
+        "--layers",
+        type=natural_int,
+        default=LAYERS,
+        help="layers between the first and the last",
     )
     data = parser.add_flag_group("data")
     data.add_argument(
@@ -138,8 +152,9 @@ def train(args: argparse.Namespace, taught: Taught) -> None:
 
     accelerator = start_process(args, build_parser())  # allocator, seed, banner
     whole = taught.looks_at_whole if args.whole is None else args.whole
-    train_set, val_set = split(args, taught, whole)
-    model: nn.Module = Student(whole)
+    student = Student(whole, args.channels, args.layers)
+    train_set, val_set = split(args, taught, student)
+    model: nn.Module = student
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=args.lr, betas=(0.9, args.beta2))
 
@@ -159,7 +174,7 @@ def train(args: argparse.Namespace, taught: Taught) -> None:
     def pictures() -> dict[str, Tensor]:  # for TensorBoard
         return pictures_of(model, examples)
 
-    average = Student(whole).to(accelerator.device)  # its output layer is zero
+    average = Student(whole, args.channels, args.layers).to(accelerator.device)  # last layer: zero
     average_psnr = validate(
         average, val_loader, lambda sample: distances(average, sample), accelerator, -1
     ).get("psnr")
@@ -202,17 +217,21 @@ def check_rise(epoch: int, steps: int, psnr: float, average: float) -> None:
         )
 
 
-def split(args: argparse.Namespace, taught: Taught, whole: bool) -> tuple[CropSet, CropSet | None]:
+def split(
+    args: argparse.Namespace, taught: Taught, student: Student
+) -> tuple[CropSet, CropSet | None]:
     """Return the crops to train on, and those of other pairs to validate on, if any."""
     from utils.common.split import hold_out
 
     lessons = taught.lessons
     kept, held = hold_out(lessons, len(lessons), args.val_fraction, args.seed, "pairs")
-    settings = (args.edge_weight, whole)
-    train_set = CropSet(kept, args.crop_size, args.crops, *settings, seed=args.seed)
+    margin, whole = student.receptive_radius, student.looks_at_whole
+    train_set = CropSet(
+        kept, args.crop_size, args.crops, margin, args.edge_weight, whole, seed=args.seed
+    )
     if not held:
         return train_set, None
-    return train_set, CropSet(held, args.crop_size, 8 * len(held), 1.0, whole, fixed=True)
+    return train_set, CropSet(held, args.crop_size, 8 * len(held), margin, 1.0, whole, fixed=True)
 
 
 def load_into(network: Any, state: Mapping[str, Any], path: Path) -> str:

@@ -91,7 +91,7 @@ def load_network(state: dict[str, Any], models: Any, path: Path) -> Any:
     """
     inner = state["model"] if isinstance(state.get("model"), dict) else state
     tensors = tensors_of(inner)
-    network = models.Student("condition.0.weight" in tensors)
+    network = models.Student.like(tensors)
     own = network.state_dict()
     if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in own.items()}:
         raise InputError(f"{path} is no student's: {summary_of(state)}")

@@ -11,12 +11,14 @@ there. So each of the four sides has an output layer of its own, for the outermo
 the small size, which sees the last maps up to `SIDE_DEPTH` rows inward.
 """
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHANNELS = 32
-LAYERS = 6  # between the first and the last
+CHANNELS = 32  # usually
+LAYERS = 6  # usually, between the first and the last
 SCALE = 2  # pixels of a source on a side that become one
 SIDE_DEPTH = 3  # rows of the last maps that a side's output layer sees
 BINS = 8  # of a source's histogram
@@ -96,35 +98,50 @@ def to_statistics(sums: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """The network: 63,604 parameters, two lumas in, one out.
+    """The network: two lumas in, one out; usually 63,604 parameters.
 
     Args:
         looks_at_whole: Also take statistics of the whole image, for teachers that do so. They
             decide a gain and an offset for each of the first maps.
+        channels: Maps of each layer.
+        layers: How many, between the first and the last.
+
+    Attributes:
+        receptive_radius: In pixels, from the square of 2x2 on.
+        stride: Tiles begin at multiples of it, in pixels.
+        min_side: Of images, in pixels.
     """
 
-    receptive_radius = SCALE * (LAYERS + 2)  # pixels, from the square of 2x2 on
-
-    def __init__(self, looks_at_whole: bool = False) -> None:
+    def __init__(
+        self, looks_at_whole: bool = False, channels: int = CHANNELS, layers: int = LAYERS
+    ) -> None:
         super().__init__()
+        self.receptive_radius = SCALE * (layers + 2)
         self.looks_at_whole = looks_at_whole
         self.stride = 2 ** (LEVELS - 1) if looks_at_whole else SCALE
         self.min_side = max(SCALE * SIDE_DEPTH, self.stride)
         pixels = SCALE**2
-        self.first = nn.Conv2d(2 * pixels, CHANNELS, 3, padding=1)
+        self.first = nn.Conv2d(2 * pixels, channels, 3, padding=1)
         self.middle = nn.ModuleList(
-            nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in range(LAYERS)
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(layers)
         )
-        self.last = nn.Conv2d(CHANNELS, pixels, 3, padding=1)
-        self.sides = Sides(CHANNELS, pixels)
+        self.last = nn.Conv2d(channels, pixels, 3, padding=1)
+        self.sides = Sides(channels, pixels)
         zero: list[nn.Module] = [self.last, *self.sides.children()]
         if looks_at_whole:
             self.condition = nn.Sequential(
-                nn.Linear(STATISTICS, CHANNELS), nn.ReLU(), nn.Linear(CHANNELS, 2 * CHANNELS)
+                nn.Linear(STATISTICS, channels), nn.ReLU(), nn.Linear(channels, 2 * channels)
             )
             zero.append(self.condition[-1])
         for parameter in (each for layer in zero for each in layer.parameters()):
             nn.init.zeros_(parameter)
+
+    @classmethod
+    def like(cls, tensors: Mapping[str, Tensor]) -> "Student":
+        """Return a network of the form that these tensors have, if they are a student's."""
+        channels = len(tensors.get("first.bias", torch.empty(CHANNELS)))
+        layers = sum(name.startswith("middle.") and name.endswith(".bias") for name in tensors)
+        return cls("condition.0.weight" in tensors, channels, layers)
 
     def forward(self, pair: Tensor, statistics: Tensor | None = None) -> Tensor:
         """Fuse lumas in [0, 1]: (B, 2, H, W) to (B, 1, H, W), not clipped.
@@ -135,12 +152,12 @@ class Student(nn.Module):
         """
         height, width = pair.shape[2:]
         even = F.pad(pair, (0, width % SCALE, 0, height % SCALE))
-        x = F.relu(self.first(F.pixel_unshuffle(even, SCALE)), inplace=True)  # (B, 32, h, w)
+        x = F.relu(self.first(F.pixel_unshuffle(even, SCALE)), inplace=True)  # (B, C, h, w)
         if self.looks_at_whole:
             gain, offset = self.condition(statistics)[..., None, None].chunk(2, dim=1)
             x = x * (1 + gain) + offset
         for layer in self.middle:
-            x = F.relu(layer(x), inplace=True)  # (B, 32, h, w)
+            x = F.relu(layer(x), inplace=True)  # (B, C, h, w)
         out = self.sides(self.last(x), x)  # (B, 4, h, w)
         change = F.pixel_shuffle(out, SCALE)[:, :, :height, :width]
         return change + pair.mean(dim=1, keepdim=True)

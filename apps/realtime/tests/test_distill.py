@@ -174,7 +174,7 @@ def lesson(height: int, width: int) -> Lesson:
 
 @pytest.mark.parametrize("height, width", [(60, 64), (57, 63)])
 def test_crops_know_where_the_image_ends(height: int, width: int) -> None:
-    crops = CropSet([lesson(height, width)], 16, 200, 3.0, looks_at_whole=False)
+    crops = CropSet([lesson(height, width)], 16, 200, 16, 3.0, looks_at_whole=False)
     seen = np.zeros((height, width))
     for sample in (crops[index] for index in range(200)):
         pair, target, weight = (

@@ -19,6 +19,23 @@ def test_the_number_of_parameters() -> None:
     assert sum(p.numel() for p in Student().parameters()) == 2336 + 6 * 9248 + 5 * 1156
 
 
+def test_the_smallest_student() -> None:
+    # 8-1, 1-4 and four sides of 1-4, each with 3x3 weights and biases
+    network = Student(channels=1, layers=0)
+    assert sum(p.numel() for p in network.parameters()) == 73 + 40 + 4 * 40
+    assert network.receptive_radius == 4
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("form", [{}, {"channels": 1, "layers": 0}, {"channels": 12, "layers": 3}])
+def test_the_form_is_seen_in_the_weights(whole: bool, form: dict[str, int]) -> None:
+    network = Student(whole, **form)
+    again = Student.like(network.state_dict())
+    again.load_state_dict(network.state_dict())
+    assert again.receptive_radius == network.receptive_radius
+    assert again.looks_at_whole == whole
+
+
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("size", [(6, 6), (7, 9), (17, 32), (40, 23)])
 def test_it_starts_as_the_average(whole: bool, size: tuple[int, int]) -> None:
