@@ -17,6 +17,16 @@ def read(path: Path) -> np.ndarray:
     return image
 
 
+def frames(path: Path) -> np.ndarray:
+    """Frames of a video, (N, H, W, 3) in B, G, R order."""
+    video = cv2.VideoCapture(str(path))
+    assert video.get(cv2.CAP_PROP_FPS) == 12
+    found = []
+    while (answer := video.read())[0]:
+        found.append(answer[1])
+    return np.stack(found)
+
+
 def gray(path: Path) -> np.ndarray:
     """Luma in [0, 1] as float."""
     image = read(path)
@@ -36,7 +46,7 @@ def contrast(image: np.ndarray, mask: np.ndarray) -> float:
 
 
 def test_the_set_is_small_and_whole() -> None:
-    assert sum(path.stat().st_size for path in DEMO.rglob("*.png")) <= 3_000_000
+    assert sum(path.stat().st_size for path in DEMO.rglob("*.*")) <= 3_000_000
     assert (len(STEMS), len(SCENES)) == (6, 4)
     for folder in ("ir", "labels"):
         assert sorted(path.stem for path in (PAIRS / folder).glob("*.png")) == STEMS
@@ -88,3 +98,15 @@ def test_exposures_keep_different_ends_of_the_range(scene: str) -> None:
     assert clipped[0] < 0.02
     assert clipped[-1] > clipped[0]
     assert np.percentile(images[-1], 10) > np.percentile(images[0], 10)
+
+
+def test_the_clip_is_registered_and_moves() -> None:
+    vis, ir = (frames(DEMO / "video" / f"{kind}.mp4").astype(int) for kind in ("vis", "ir"))
+    assert vis.shape == ir.shape == (48, 240, 320, 3)
+    assert np.ptp(ir, axis=-1).max() <= 4  # gray, as run_fusion.py demands of infrared videos
+    lumas = [video.mean(-1) for video in (vis, ir)]
+    for one, other in zip(*lumas, strict=True):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] < 0.65
+    for luma in lumas:
+        steps = np.abs(np.diff(luma, axis=0)).mean((1, 2))
+        assert 0.5 < steps.min() <= steps.max() < 2 * np.median(steps)  # no standstill, no cut
