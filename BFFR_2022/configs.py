@@ -1,4 +1,4 @@
-"""Every setting of a training run: `python run_train.py --help` prints them.
+"""Every setting of a training run: `python run_train.py --help all` prints them.
 
 The folder `configs/` beside this file holds mmengine's configs of the two stages, where the
 original repository has them. It must not get an `__init__.py`: it would then be the package
@@ -50,16 +50,6 @@ def _add_data(parser: FlagParser) -> None:
         "lists of stems",
     )
     data.add_argument(
-        "--train_split",
-        default="train",
-        help="train on the images in this list of each folder, a name or a path",
-    )
-    data.add_argument(
-        "--val_split",
-        default="val",
-        help="validate on the images in this list of the first folder, a name or a path",
-    )
-    data.add_argument(
         "--crop_size",
         type=positive_int,
         nargs=2,
@@ -67,31 +57,34 @@ def _add_data(parser: FlagParser) -> None:
         metavar=("HEIGHT", "WIDTH"),
         help="size of training crops, pixels",
     )
-    data.add_argument(
-        "--drop_class",
-        nargs="+",
-        choices=CLASSES[1:],
-        default=[],
-        metavar="CLASS",
-        help="train with these classes as background, to see what a class does to the fused "
-        f"image: {', '.join(CLASSES[1:])}",
+    lists = parser.add_flag_group("lists", rare=True)
+    lists.add_argument(
+        "--train_split",
+        default="train",
+        help="train on the images in this list of each folder, a name or a path",
+    )
+    lists.add_argument(
+        "--val_split",
+        default="val",
+        help="validate on the images in this list of the first folder, a name or a path",
     )
 
 
 def _add_model(parser: FlagParser) -> None:
-    model = parser.add_flag_group("model")
-    model.add_argument(
+    start = parser.add_flag_group("weights to start from")
+    start.add_argument(
         "--pretrained_backbone",
         type=Path,
         default=BACKBONE,
         help="start the segmenter from these SegFormer-B0 weights, of its backbone or all of it",
     )
-    model.add_argument(
+    start.add_argument(
         "--pretrained_fuser",
         type=Path,
         help="start stage 2 from this fuser; without it, from stage 1 of this run or else from "
         "the newest stage 1",
     )
+    model = parser.add_flag_group("comparisons", rare=True)
     model.add_argument(
         "--fusion",
         choices=FUSIONS,
@@ -103,6 +96,15 @@ def _add_model(parser: FlagParser) -> None:
         action=BooleanFlag,
         default=False,
         help="train only the segmenter in stage 2",
+    )
+    model.add_argument(
+        "--drop_class",
+        nargs="+",
+        choices=CLASSES[1:],
+        default=[],
+        metavar="CLASS",
+        help="train with these classes as background, to see what a class does to the fused "
+        f"image: {', '.join(CLASSES[1:])}",
     )
     model.add_argument(
         "--normalize",
@@ -127,49 +129,54 @@ def _add_training(parser: FlagParser) -> None:
     training.add_argument(
         "--stage", choices=("1", "2", "all"), default="all", help="run one stage or both"
     )
-    training.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     training.add_argument(
-        "--precision", choices=("fp32", "bf16"), default="fp32", help="precision of arithmetic"
+        "--stage1_iters", type=positive_int, default=20000, help="iterations of stage 1"
     )
     training.add_argument(
-        "--num_workers",
-        type=natural_int,
-        default=2,
-        help="load images in this many processes for each training process",
+        "--stage2_iters", type=positive_int, default=160000, help="iterations of stage 2"
     )
     training.add_argument(
-        "--seed", type=int, default=0, help="fix initial weights, order of images and crops"
-    )
-    training.add_argument(
-        "--launcher",
-        choices=("none", "pytorch", "slurm", "mpi"),
-        default="none",
-        help="name what started several processes",
-    )
-    training.add_argument(
-        "--resume_path", type=Path, metavar="RUN", help="go on with the run in this folder"
-    )
-
-
-def _add_schedule(parser: FlagParser) -> None:
-    schedule = parser.add_flag_group("schedule")
-    schedule.add_argument("--stage1_iters", type=positive_int, default=20000, help="iterations")
-    schedule.add_argument("--stage2_iters", type=positive_int, default=160000, help="iterations")
-    schedule.add_argument(
         "--stage1_batch", type=positive_int, default=2, help="batch size of each process, pairs"
     )
-    schedule.add_argument(
+    training.add_argument(
         "--stage2_batch", type=positive_int, default=4, help="batch size of each process, pairs"
     )
-    schedule.add_argument(
+    training.add_argument(
         "--stage1_lr", type=positive_float, default=6e-4, help="learning rate of AdamW"
     )
-    schedule.add_argument(
+    training.add_argument(
         "--stage2_lr",
         type=positive_float,
         default=6e-5,
         help="learning rate of AdamW; the segmenter's head has ten times as much",
     )
+    training.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    training.add_argument(
+        "--resume_path", type=Path, metavar="RUN", help="go on with the run in this folder"
+    )
+    computing = parser.add_flag_group("computing", rare=True)
+    computing.add_argument(
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="precision of arithmetic"
+    )
+    computing.add_argument(
+        "--num_workers",
+        type=natural_int,
+        default=2,
+        help="load images in this many processes for each training process",
+    )
+    computing.add_argument(
+        "--seed", type=int, default=0, help="fix initial weights, order of images and crops"
+    )
+    computing.add_argument(
+        "--launcher",
+        choices=("none", "pytorch", "slurm", "mpi"),
+        default="none",
+        help="name what started several processes",
+    )
+
+
+def _add_schedule(parser: FlagParser) -> None:
+    schedule = parser.add_flag_group("schedule", rare=True)
     schedule.add_argument(
         "--scale_lr",
         action=BooleanFlag,

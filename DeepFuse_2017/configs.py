@@ -1,4 +1,4 @@
-"""Every setting of a training run: `python run_train.py --help` prints them."""
+"""Every setting of a training run: `python run_train.py --help all` prints them."""
 
 import argparse
 from collections.abc import Sequence
@@ -33,20 +33,21 @@ def build_parser() -> FlagParser:
         default=1,
         help="scales of the MEF-SSIM loss: one as in the paper, three as in the metric",
     )
-    training.add_argument(
+    losses = parser.add_flag_group("losses", rare=True)
+    losses.add_argument(
         "--loss_weighting",
         type=_weighting,
         default="consistency",
         metavar="{consistency,P}",
         help="exponent of a patch's contrast as its weight: the metric's, or a number",
     )
-    training.add_argument(
+    losses.add_argument(
         "--level_weight",
         type=natural_float,
         default=0.2,
         help="weight of the loss that fixes the brightness; the paper has none",
     )
-    training.add_argument(
+    losses.add_argument(
         "--clipping_weight",
         type=natural_float,
         default=1.0,

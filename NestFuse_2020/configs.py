@@ -1,4 +1,4 @@
-"""Every setting of a training run: `python run_train.py --help` prints them."""
+"""Every setting of a training run: `python run_train.py --help all` prints them."""
 
 import argparse
 from collections.abc import Sequence

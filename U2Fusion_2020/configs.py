@@ -1,4 +1,4 @@
-"""Every setting of a training run: `python run_train.py --help` prints them."""
+"""Every setting of a training run: `python run_train.py --help all` prints them."""
 
 import argparse
 from collections.abc import Sequence
@@ -21,16 +21,17 @@ def build_parser() -> FlagParser:
     parser = FlagParser(description="Train U2Fusion for one task, or several in sequence.")
     add_pair_flags(parser, DEMO_SETS)
     add_vgg_flags(parser)
-    training = add_training_flags(
+    add_training_flags(
         parser, batch_size=4, num_epochs=10, lr=1e-4, source="as in the original repository"
     )
-    training.add_argument(
+    losses = parser.add_flag_group("losses", rare=True)
+    losses.add_argument(
         "--ssim_weight", type=natural_float, default=1.0, help="weight of the structural loss"
     )
-    training.add_argument(
+    losses.add_argument(
         "--mse_weight", type=natural_float, default=20.0, help="alpha, weight of the pixel loss"
     )
-    add_ewc_flags(training)
+    add_ewc_flags(parser)
     add_console_flags(parser)
     return parser
 

@@ -65,3 +65,16 @@ def test_fusion_has_the_common_flags_and_its_own(capsys: pytest.CaptureFixture[s
         run_fusion.parse_args(["--help", "all"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "--strategy" not in printed
+
+
+def test_help_of_training_fits_a_screen_and_names_the_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        parse_args(["--help"])
+    printed = capsys.readouterr().out
+    assert "--stage1_iters" in printed
+    assert "--warmup_iters" not in printed
+    assert "--help all shows more: lists, comparisons, computing, schedule." in printed
+    assert len(printed.splitlines()) <= 60

@@ -143,21 +143,22 @@ def add_scene_flags(parser: FlagParser, image_path: Path) -> None:
         "--train_num", type=positive_int, default=200, help="use at most this many scenes"
     )
     data.add_argument(
-        "--val_fraction",
-        type=fraction,
-        default=0.05,
-        help="share of the scenes to validate on instead of training on them",
-    )
-    data.add_argument(
         "--crop_size", type=positive_int, default=64, help="side of a patch, pixels (Sec. 4.1)"
     )
     data.add_argument(
         "--patches", type=positive_int, default=1, help="patches of each scene per epoch"
     )
-    data.add_argument(
+    samples = parser.add_flag_group("samples", rare=True)
+    samples.add_argument(
+        "--val_fraction",
+        type=fraction,
+        default=0.05,
+        help="share of the scenes to validate on instead of training on them",
+    )
+    samples.add_argument(
         "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"
     )
-    data.add_argument(
+    samples.add_argument(
         "--gamma",
         action=BooleanFlag,
         default=False,

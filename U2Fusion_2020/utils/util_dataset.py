@@ -236,17 +236,18 @@ def add_pair_flags(parser: FlagParser, demo: Mapping[str, Path]) -> None:
         default=10000,
         help="use at most this many pairs of each task",
     )
+    data.add_argument("--crop_size", type=positive_int, default=64, help="side of a patch, pixels")
     data.add_argument(
+        "--patches", type=positive_int, help="patches per epoch; by default one of each pair"
+    )
+    samples = parser.add_flag_group("samples", rare=True)
+    samples.add_argument(
         "--val_fraction",
         type=fraction,
         default=0.05,
         help="share of the pairs to validate on instead of training on them",
     )
-    data.add_argument("--crop_size", type=positive_int, default=64, help="side of a patch, pixels")
-    data.add_argument(
-        "--patches", type=positive_int, help="patches per epoch; by default one of each pair"
-    )
-    data.add_argument(
+    samples.add_argument(
         "--fresh_patches",
         action=BooleanFlag,
         opposite="--fixed_patches",
@@ -254,6 +255,6 @@ def add_pair_flags(parser: FlagParser, demo: Mapping[str, Path]) -> None:
         help="cut new patches in every epoch and measure them in every step; by default they stay "
         "the same, as in the official code, and are measured once",
     )
-    data.add_argument(
+    samples.add_argument(
         "--augment", action=BooleanFlag, default=False, help="turn and mirror patches"
     )

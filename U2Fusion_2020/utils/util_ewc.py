@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from utils.common.checkpoint import tensors_of
-from utils.common.flags import FlagGroup, natural_float, positive_int
+from utils.common.flags import FlagParser, natural_float, positive_int
 from utils.utils import InputError
 
 
@@ -118,8 +118,9 @@ def fisher_information(
     return {name: total / count for name, total in sums.items()}
 
 
-def add_ewc_flags(group: FlagGroup) -> None:
+def add_ewc_flags(parser: FlagParser) -> None:
     """Add the flags of elastic weight consolidation."""
+    group = parser.add_flag_group("several tasks", rare=True)
     group.add_argument(
         "--ewc_lambda",
         type=natural_float,

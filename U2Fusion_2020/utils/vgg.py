@@ -253,10 +253,10 @@ def _download(convention: str) -> Mapping[str, Any]:
 
 def add_vgg_flags(parser: FlagParser) -> None:
     """Add the flags of `InformationMeasure.load`, and c of each task."""
-    group = parser.add_flag_group("information")
-    group.add_argument(
+    parser.add_flag_group("VGG16").add_argument(
         "--vgg_weights", type=Path, help="file of VGG16's weights (default: torchvision's)"
     )
+    group = parser.add_flag_group("information", rare=True)
     group.add_argument(
         "--vgg_convention",
         choices=CONVENTIONS,

@@ -133,21 +133,22 @@ def add_photo_flags(parser: FlagParser, image_path: Path, train_num: int) -> Non
         "--train_num", type=positive_int, default=train_num, help="use at most this many images"
     )
     data.add_argument(
+        "--crop_size", type=positive_int, default=256, help="side of a sample, pixels"
+    )
+    samples = parser.add_flag_group("samples", rare=True)
+    samples.add_argument(
         "--val_fraction",
         type=fraction,
         default=0.05,
         help="share of the images to validate on instead of training on them",
     )
-    data.add_argument(
-        "--crop_size", type=positive_int, default=256, help="side of a sample, pixels"
-    )
-    data.add_argument(
+    samples.add_argument(
         "--sampling",
         choices=("resize", "crop"),
         default="resize",
         help="scale whole images to that side, as the papers do, or cut squares out of them",
     )
-    data.add_argument(
+    samples.add_argument(
         "--flip",
         action=BooleanFlag,
         default=False,

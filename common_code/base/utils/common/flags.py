@@ -17,7 +17,8 @@ class FlagParser(argparse.ArgumentParser):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, add_help=False, **options)
+        usage = "%(prog)s [FLAG ...]   (--help shows the flags)"
+        super().__init__(allow_abbrev=False, add_help=False, usage=usage, **options)
         self.groups: list[FlagGroup] = []
         self.add_argument("-h", "--help", action=HelpFlag, help="show flags and exit")
 

@@ -111,6 +111,7 @@ def test_color_of_fusing(words: str, value: bool) -> None:
     assert run_fusion.parse_args(words.split()).color is value
 
 
+SCREEN = 60  # lines
 WRONG_TRAINING = {
     "--output maybe": "say --output True or False",
     "--output false": "say --output True or False",
@@ -169,11 +170,26 @@ def test_help_prints_flags_and_defaults(
     assert "(default:None)" not in text
 
 
-def test_help_shows_what_is_common_and_names_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("parse", "common", "rare"),
+    [
+        (configs.parse_args, "--num_epochs", "--warmup_steps"),
+        (run_fusion.parse_args, "--output", "--shard"),
+    ],
+)
+def test_help_shows_what_is_common_and_names_the_rest(
+    parse: Parse,
+    common: str,
+    rare: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
-        run_fusion.parse_args(["-h"])
+        parse(["-h"])
     assert stopped.value.code == 0
     text = capsys.readouterr().out
-    assert "--output" in text
-    assert "--shard" not in text
+    assert common in text
+    assert rare not in text
     assert "--help all shows more: " in text.replace("\n", " ")
+    assert len(text.splitlines()) <= SCREEN
