@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 RUNS = HERE / "runs"
 STAGES = {"Fuser": "stage1", "FuserSegmenter": "stage2"}  # by type of model
 FUSER, SEGMENTER = "fuser.safetensors", "segmenter.safetensors"
+LEAST_LOGS = 20  # times that a short run logs its loss; a long one does so every 50 iterations
 
 
 def open_shared_run(run: Path | None, args: argparse.Namespace) -> Path:
@@ -82,7 +83,7 @@ def set_schedule(config: "Config", args: argparse.Namespace, iterations: int, lr
     config.train_cfg.val_interval = args.val_interval
     config.default_hooks.checkpoint.interval = args.checkpoint_interval
     logger = config.default_hooks.logger
-    logger.interval = min(logger.interval, iterations)
+    logger.interval = min(logger.interval, max(1, iterations // LEAST_LOGS))
     config.optim_wrapper.optimizer.lr = lr
     if args.scale_lr:  # mmengine multiplies by processes * batch size / base_batch_size
         base = config.train_dataloader.batch_size
