@@ -20,7 +20,7 @@ tested in a copy that stands alone. There its smoke.sh trains for a moment, resu
 demo scenes with the shipped weights; what comes out is compared with the method's regression.json
 (tolerances: tools/regression.py). A failure does not stop the rest.
 The last line is "N passed, N failed", tests and other steps together. The exit status is 1 if
-anything failed and 2 if the call was wrong.
+anything failed, and 2 if the call was wrong or the packages are missing.
 END
 }
 

@@ -48,3 +48,23 @@ def test_two_nodes_train_together(tmp_path: Path) -> None:
     assert len(re.findall(r"^Device ready: cpu\S*, processes: 2$", done.stdout, re.M)) == 2
     [run] = (method / "runs").iterdir()
     assert (run / "checkpoints" / "best.safetensors").is_file()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [({}, "submit it: sbatch"), ({"SLURM_JOB_NODELIST": "host-1"}, "no run_train.py in")],
+)
+def test_a_wrong_start_is_an_error(variables: dict[str, str], message: str, tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], **variables}
+    done = subprocess.run(
+        ["bash", str(ROOT / "docs" / "train.slurm")],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
