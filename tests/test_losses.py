@@ -1,11 +1,14 @@
-"""`tools/losses.py` prints the curves of runs side by side."""
+"""`tools/losses.py` prints and draws the curves of runs."""
 
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from torch.utils.tensorboard import SummaryWriter
+
+from tools import losses as tool
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,3 +49,31 @@ def test_a_curve_that_is_not_there(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "has no loss/train or loss (--name) in logs/; it has lr" in done.stderr
     assert "| 1 | 0.100000 |" in losses(run, "--name", "lr").stdout
+
+
+def test_a_plot(tmp_path: Path) -> None:
+    run = put_run(tmp_path / "one", "loss/train", {1: 400.0, 2: 2.0})
+    put_run(run, "loss/val", {1: 300.0, 2: 3.0})
+    file = tmp_path / "losses.png"
+    done = losses(run, "--plot", file, "--labels", "Net")
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes().startswith(b"\x89PNG")
+    curves = tool.read_curves(run)
+    figure = tool.draw([curves], ["loss/train"], ["Net"])
+    [axes] = figure.axes
+    shown = {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines
+    }
+    assert shown == {"Net": ([1, 2], [400, 2]), "validation": ([1, 2], [300, 3])}
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("epoch", "loss", "log")
+    [axes] = tool.draw([{"loss": {50: 0.2, 100: 0.1}}], ["loss"], ["BFFR"]).axes
+    assert (axes.get_xlabel(), axes.get_yscale()) == ("iteration", "linear")
+
+
+def test_a_plot_that_cannot_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = put_run(tmp_path / "one", "loss", {1: 4.0})
+    wrong = losses(run, "--plot", tmp_path / "a.png", "--labels", "one", "two")
+    assert wrong.stderr == "error: 2 --labels for 1 runs\n"
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ValueError, match="--plot needs matplotlib: pip install matplotlib"):
+        tool.draw([{"loss": {1: 4.0}}], ["loss"], ["one"])
