@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mmseg_bffr.batch_norm import share_batch_norms
 from utils.common.checkpoint import UNREADABLE
+from utils.util_device import memory_format
 from utils.util_resume import check_weights, read_own_checkpoint
 from utils.utils import InputError
 
@@ -104,12 +105,13 @@ class MeanLosses(Hook):
 
 
 @HOOKS.register_module()
-class ChannelsLast(Hook):
-    """Keep weights in channels-last order; feature maps follow, and convolutions are faster."""
+class FastestLayout(Hook):
+    """Keep weights in the layout that is fastest; feature maps follow."""
 
     def before_train(self, runner: Runner) -> None:
         """Convert the network."""
-        runner.model.to(memory_format=torch.channels_last)
+        device = next(runner.model.parameters()).device
+        runner.model.to(memory_format=memory_format(device, training=True))
 
 
 @HOOKS.register_module()

@@ -128,7 +128,7 @@ def prepare(
         own = range(accelerator.process_index, len(val_set), accelerator.num_processes)
         val_loader = DataLoader(Subset(val_set, own), batch_size)
         accelerator.print("Validation data ready...")
-    model = model.to(memory_format=memory_format(accelerator.device))
+    model = model.to(memory_format=memory_format(accelerator.device, training=True))
     accelerator.print("initialize network with normal type")
     model, optimizer, train_loader = accelerator.prepare(model, optimizer, train_loader)
     accelerator.print("Network and optimizer ready...")

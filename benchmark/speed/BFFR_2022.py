@@ -35,7 +35,7 @@ ABOUT = {
 def ours(device: torch.device) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
-    model = TransFuser6().to(device).to(memory_format=memory_format(device))
+    model = TransFuser6().to(device).to(memory_format=memory_format(device, True))
     use_fast_form(model)
     fusion = ImageFusion(device=str(device))
     pair = gray_pair(*PAIR)

@@ -35,7 +35,7 @@ WINDOW = 11  # pixels
 def ours(device: torch.device) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
-    model = DeepFuse().to(device).to(memory_format=memory_format(device))
+    model = DeepFuse().to(device).to(memory_format=memory_format(device, True))
     exposures = noise(BATCH, 2, SIDE, SIDE).to(device)
     means = exposures.mean(dim=(2, 3))
     fusion = ImageFusion(device=str(device))

@@ -31,7 +31,7 @@ ABOUT = {
 def ours(device: torch.device) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
-    model = DenseFuse().to(device).to(memory_format=memory_format(device))
+    model = DenseFuse().to(device).to(memory_format=memory_format(device, True))
     photos = noise(BATCH, 1, SIDE, SIDE).to(device)
     fusion = ImageFusion(device=str(device))
     pair = gray_pair(*PAIR)

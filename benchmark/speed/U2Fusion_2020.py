@@ -35,7 +35,7 @@ ABOUT = {
 def ours(device: torch.device) -> Mapping[str, Case]:
     """Return a training step and the fusion of a pair as they ship."""
     keep_freed_memory()
-    model = DenseNet().to(device).to(memory_format=memory_format(device))
+    model = DenseNet().to(device).to(memory_format=memory_format(device, True))
     fusion = ImageFusion(device=str(device))
     pair = gray_pair(*PAIR)
     return {"train": train(model, device), "fuse": lambda: fusion.fuse(pair)}

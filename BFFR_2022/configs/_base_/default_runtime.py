@@ -15,7 +15,7 @@ randomness = dict(seed=0)
 custom_hooks = [
     dict(type="SeedEachIteration"),
     dict(type="MeanLosses"),
-    dict(type="ChannelsLast"),
+    dict(type="FastestLayout"),
     dict(type="PlainCheckpoint"),
 ]
 default_hooks = dict(
