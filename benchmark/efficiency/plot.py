@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 NAME, SECONDS = "name", "seconds"
 PANEL, RESOLUTION = (5.2, 3.6), 120  # inches, and pixels per inch
 MARKS = {"network": "o", "no network": "s", "other program": "^"}  # by the kind of a point
-ABOVE, BELOW = 8, -14  # of a name from its point, in points; in turn, so that neighbors stay apart
+ABOVE, BELOW = 8, -14  # of a name from its point, in points; below if a neighbor is higher
+NEIGHBORS = 2.5  # by which factor the seconds of neighbors differ at most
 MARGINS = (0.15, 0.12)  # around the points, of the axes, for the names
 
 
@@ -159,11 +160,12 @@ def _fill(
         if own:
             x, y = zip(*((point.seconds, score) for point, score in own), strict=True)
             axes.plot(x, y, mark, label=kind)
-    for index, (point, score) in enumerate(sorted(scored, key=lambda pair: pair[0].seconds)):
+    for point, score in scored:
+        beaten = any(other > score and _are_near(point, near) for near, other in scored)
         axes.annotate(
             point.name,
             (point.seconds, score),
-            xytext=(0, BELOW if index % 2 else ABOVE),
+            xytext=(0, BELOW if beaten else ABOVE),
             textcoords="offset points",
             ha="center",
         )
@@ -177,6 +179,10 @@ def _fill(
     axes.grid(alpha=0.4)
     if scored:
         axes.legend()
+
+
+def _are_near(one: Point, other: Point) -> bool:
+    return max(one.seconds, other.seconds) < NEIGHBORS * min(one.seconds, other.seconds)
 
 
 def _figure_class() -> type[Figure]:
