@@ -44,4 +44,4 @@ def _absolute(path: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(start("run_train.py", ["--help"]))
+    sys.exit(start("run_train.py", ["--help", "all"]))
