@@ -22,8 +22,8 @@ class Lesson(NamedTuple):
 
     Attributes:
         name: The first source's file.
-        planes: Luma of the two sources, in the teacher's order, and of the result: (3, H, W),
-            uint16 of their full range.
+        planes: Luma of the two sources, in the teacher's order, of exposures the darker one first,
+            and of the result: (3, H, W), uint16 of their full range.
     """
 
     name: str
@@ -158,4 +158,6 @@ def _read(reader: _Deep, job: Any, args: argparse.Namespace) -> Lesson:
 
     images = [*reader(job, args, Notices(False)), read_image(job.output)]
     lumas = [np.rint(luma_of_array(to_unit(image)) * FULL) for image in images]
+    if job.kind != "pair":
+        lumas[:2] = sorted(lumas[:2], key=np.mean)
     return Lesson(str(job.sources[0]), np.stack(lumas).astype(np.uint16))

@@ -78,7 +78,7 @@ def export(teacher: Teacher, student: Any, output: Path, overwrite: bool) -> Non
         sources,
         {"teacher": teacher.name},
         tiles="whole" if student.model.looks_at_whole else "independent",
-        order="given" if kind == "pair" else "darkest_first",
+        order="darkest_first" if student.darkest_first else "given",
     )
     metadata["method"] = "Realtime"  # as the hub's entry is called
     write_graphs({output: pair_graph(student, sources)}, metadata, overwrite)
@@ -101,6 +101,8 @@ def calibration_pairs(
     for index in chosen.astype(int):
         images = readers[kind](jobs[index], flags, Notices(False))
         lumas = [luma_of_array(to_unit(image))[None, None].astype(np.float32) for image in images]
+        if student.darkest_first:
+            lumas.sort(key=np.mean)
         found.append(dict(zip(teacher.kinds[kind].flags, lumas, strict=True)))
     return found
 

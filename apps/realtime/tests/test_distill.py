@@ -16,7 +16,7 @@ from apps.realtime.lessons import Lesson, learn_from
 from apps.realtime.losses import distances
 from apps.realtime.models import Student
 from apps.realtime.teacher import InputError, Teacher
-from apps.realtime.tests.conftest import ROOT, write_pairs
+from apps.realtime.tests.conftest import ROOT, picture, write_pairs
 
 SIZE = (56, 64)
 
@@ -115,6 +115,20 @@ def test_students_of_teachers_that_look_at_the_whole_image_do_so(
     taught = learn_from(Teacher(name), [data], None, flags, tmp_path, "cpu")
     assert taught.looks_at_whole == whole
     assert taught.about["teacher_flags"] == flags
+
+
+def test_of_exposures_the_darker_is_learned_first(tmp_path: Path) -> None:
+    dark, bright = picture(1, (64, 64)) // 4, picture(2, (64, 64)) // 2 + 100
+    for scene, under, over in (("a", dark, bright), ("b", bright, dark)):
+        (tmp_path / "data" / scene).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "data" / scene / "under.png"), under)
+        cv2.imwrite(str(tmp_path / "data" / scene / "over.png"), over)
+    lessons = learn_from(
+        Teacher("deepfuse"), [tmp_path / "data"], None, "", tmp_path / "targets", "cpu"
+    ).lessons
+    assert len(lessons) == 2
+    for lesson in lessons:
+        np.testing.assert_array_equal(lesson.planes[0], dark.astype(np.uint16) * 257)
 
 
 def test_a_sixth_method_can_teach(

@@ -48,6 +48,16 @@ def test_the_average_keeps_types_and_color(student: MakeStudent) -> None:
     assert fusion.about["teacher"] == "u2fusion"
 
 
+@pytest.mark.parametrize("tile", [0, 48])
+def test_the_order_of_exposures_does_not_matter(student: MakeStudent, tile: int) -> None:
+    under, over = picture(1, (150, 201)) // 2, picture(2, (150, 201)) // 2 + 100
+    fusion = load(student(whole=True, kind="exposures"), tile=tile)
+    pair = load(student(whole=True), tile=tile)
+    np.testing.assert_array_equal(fusion.fuse([over, under]), fusion.fuse([under, over]))
+    np.testing.assert_array_equal(pair.fuse([under, over]), fusion.fuse([over, under]))
+    assert (pair.fuse([over, under]) != fusion.fuse([over, under])).any()
+
+
 def test_what_is_refused(student: MakeStudent, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a student fuses two"):
         load(student()).fuse([picture(1, (8, 8))] * 3)
