@@ -6,11 +6,15 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from safetensors import safe_open
+
 from benchmark import ROOT
 from benchmark.image_sets import Kind
 
 FOLDER = re.compile(r"(?P<name>.+)_(?P<year>20\d\d)")
 FACTS = "benchmark.json"  # in a method's folder
+STUDENTS = Path("apps/realtime/weights")  # from the root of the repository
+LEARNED: dict[str, Kind] = {"pair": "pairs", "exposures": "exposures"}  # kinds of sources
 
 
 class Method(NamedTuple):
@@ -21,12 +25,14 @@ class Method(NamedTuple):
         folder: Working directory of the command.
         command: What the Python interpreter gets before the flags of `run_fusion.py`.
         baseline: True if it is not a network and takes no `--device`.
+        teacher: If it is a student of `apps/realtime`, the method that it learned from.
     """
 
     kinds: tuple[Kind, ...]
     folder: Path
     command: tuple[str, ...] = ("run_fusion.py",)
     baseline: bool = False
+    teacher: str | None = None
 
 
 def _baseline(rule: str, *kinds: Kind) -> Method:
@@ -57,17 +63,29 @@ def find_methods(root: Path = ROOT) -> dict[str, Method]:
     The file `benchmark.json` in its folder says which kinds of sets it can fuse, as in
     `{"fuses": ["pairs", "exposures", "focus"]}`. Without the file it is taken to fuse pairs.
 
+    A method is followed by its student, if one comes with the repository: `U2Fusion-realtime`.
+
     Raises:
         ValueError: A `benchmark.json` cannot be read, or holds something else.
     """
     folders = method_folders(root)
     short = [folder.name.rpartition("_")[0] for folder in folders]
     times = Counter(short)
-    methods = {
-        name if times[name] == 1 else folder.name: Method(_kinds(folder / FACTS), folder)
-        for name, folder in zip(short, folders, strict=True)
-    }
+    methods = {}
+    for name, folder in zip(short, folders, strict=True):
+        full = name if times[name] == 1 else folder.name
+        methods[full] = Method(_kinds(folder / FACTS), folder)
+        weights = root / STUDENTS / name.lower() / "model.safetensors"
+        if weights.is_file():
+            methods[f"{full}-realtime"] = _student(name.lower(), weights, root)
     return methods | BASELINES
+
+
+def _student(teacher: str, weights: Path, root: Path) -> Method:
+    with safe_open(weights, "numpy") as file:
+        kind = LEARNED[file.metadata()["kind"]]
+    command = ("-m", "apps.realtime.fuse", "--teacher", teacher)
+    return Method((kind,), root, command, teacher=teacher)
 
 
 def _kinds(path: Path) -> tuple[Kind, ...]:

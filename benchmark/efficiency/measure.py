@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,26 @@ OPERATIONS = 2  # that `torch.utils.flop_counter` counts for each multiply-add
 
 def of_method(device: str) -> Efficiency:
     """Measure the method in whose folder this process runs."""
-    fusion_class = importlib.import_module("utils.util_fusion").ImageFusion
-    fusion, pair = fusion_class(device=device), gray_pair(HEIGHT, WIDTH)
+    make = importlib.import_module("utils.util_fusion").ImageFusion
+    return of_fusion(partial(make, device=device), network, device)
+
+
+def of_student(teacher: str, device: str) -> Efficiency:
+    """Measure the student of a method; this process runs in the root of the repository."""
+    make = importlib.import_module("hubconf").realtime
+    return of_fusion(partial(make, teacher, device=device), lambda fusion: fusion.model, device)
+
+
+def of_fusion(
+    make: Callable[..., Any], network_of: Callable[[Any], nn.Module], device: str
+) -> Efficiency:
+    """Measure what `make` makes; `network_of` returns its network as the weights file has it."""
+    fusion, pair = make(), gray_pair(HEIGHT, WIDTH)
     seconds = median_seconds(lambda: fusion.fuse(pair))
     peak = peak_memory(torch.device(device))
-    whole = fusion_class(device=device, tile=0)
+    whole = make(tile=0)
     return Efficiency(
-        count_parameters(network(fusion)),
+        count_parameters(network_of(fusion)),
         count_multiply_adds(lambda: whole.fuse(pair)),
         seconds,
         peak,
@@ -100,9 +114,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Measure the method in this folder.")
     parser.add_argument("file", type=Path, help="JSON file to write")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
-    parser.add_argument("--rule", help="measure this baseline instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--rule", help="measure this baseline instead")
+    instead.add_argument("--student_of", help="measure the student of this method instead")
     args = parser.parse_args(argv)
-    found = of_baseline(args.rule) if args.rule else of_method(args.device)
+    if args.rule:
+        found = of_baseline(args.rule)
+    elif args.student_of:
+        found = of_student(args.student_of, args.device)
+    else:
+        found = of_method(args.device)
     args.file.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")
 
 

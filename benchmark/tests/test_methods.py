@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from benchmark.methods import BASELINES, find_methods
+from benchmark.methods import BASELINES, Method, find_methods
 
 
 def add(root: Path, name: str, facts: object = None) -> Path:
@@ -23,14 +25,26 @@ def test_methods_are_found_by_their_folders(tmp_path: Path) -> None:
     (tmp_path / "Empty_2020").mkdir()
     found = find_methods(tmp_path)
     assert list(found) == ["Beta", "Alpha", *BASELINES]
-    assert found["Alpha"] == (("pairs",), late, ("run_fusion.py",), False)
-    assert found["Beta"] == (("pairs", "exposures"), early, ("run_fusion.py",), False)
+    assert found["Alpha"] == Method(("pairs",), late)
+    assert found["Beta"] == Method(("pairs", "exposures"), early)
 
 
 def test_methods_of_one_name_are_called_as_their_folders(tmp_path: Path) -> None:
     for name in ("Same_2020", "Same_2018", "Other_2019"):
         add(tmp_path, name)
     assert list(find_methods(tmp_path)) == ["Same_2018", "Other", "Same_2020", *BASELINES]
+
+
+def test_a_student_follows_its_teacher(tmp_path: Path) -> None:
+    for name in ("Alpha_2031", "Beta_2019"):
+        add(tmp_path, name, {"fuses": ["pairs", "exposures"]})
+    weights = tmp_path / "apps" / "realtime" / "weights" / "beta" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    save_file({"bias": np.zeros(1)}, weights, {"kind": "exposures"})
+    found = find_methods(tmp_path)
+    assert list(found) == ["Beta", "Beta-realtime", "Alpha", *BASELINES]
+    command = ("-m", "apps.realtime.fuse", "--teacher", "beta")
+    assert found["Beta-realtime"] == Method(("exposures",), tmp_path, command, teacher="beta")
 
 
 @pytest.mark.parametrize(

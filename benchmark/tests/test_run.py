@@ -69,7 +69,7 @@ def test_the_methods_that_can_fuse_the_set_are_the_default(tmp_path: Path) -> No
     }
     assert able == {
         "pairs": ["DenseFuse", "NestFuse", "U2Fusion", "BFFR", "Average", "Laplacian"],
-        "scenes": ["DeepFuse", "U2Fusion", "Average", "Laplacian", "Mertens"],
+        "scenes": ["DeepFuse", "DeepFuse-realtime", "U2Fusion", "Average", "Laplacian", "Mertens"],
     }
 
 
@@ -212,7 +212,12 @@ def viewer_data(page: str) -> list[dict[str, Any]]:
 
 @needs_packages
 @pytest.mark.parametrize(
-    ("data", "method"), [("demo/ir_vis", "DenseFuse"), ("demo/exposures", "DeepFuse")]
+    ("data", "method"),
+    [
+        ("demo/ir_vis", "DenseFuse"),
+        ("demo/exposures", "DeepFuse"),
+        ("demo/exposures", "DeepFuse-realtime"),
+    ],
 )
 def test_a_real_method_on_the_demo(out: Path, data: str, method: str) -> None:
     flags = ["--first", "1", "--methods", method, "--metrics", "en", "sf"]

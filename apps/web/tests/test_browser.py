@@ -247,7 +247,7 @@ def test_a_bracket_is_fused(page: Page, tmp_path: Path) -> None:
     page.upload("Exposures", *sorted(scene.iterdir()))
     page.press("fieldset label", "U2Fusion")
     page.fuse()
-    assert len(page.seen("fieldset label")) == 2 + 3  # methods, and sources beside the result
+    assert len(page.seen("fieldset label")) == 3 + 3  # methods, and sources beside the result
     expected = by_script("U2Fusion_2020", tmp_path / "script.png", "--scene_dir", scene)
     assert page.download(tmp_path / "downloads").read_bytes() == expected
 

@@ -1,0 +1,50 @@
+"""The students that come with the repository: named in weights/README.md, and near their teachers."""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+import hubconf
+from apps.realtime.nearness import compare
+from apps.realtime.tests.conftest import ROOT
+
+WEIGHTS = ROOT / "apps" / "realtime" / "weights"
+FILES = sorted(WEIGHTS.glob("*/model.safetensors"))
+DEMO = ROOT / "common_data" / "demo"
+PAIRS = {
+    "pair": [
+        (DEMO / "ir_vis" / "vis" / "smoky_yard.png", DEMO / "ir_vis" / "ir" / "smoky_yard.png")
+    ],
+    "exposures": [
+        (scene / "under.png", scene / "over.png")
+        for scene in sorted((DEMO / "exposures").iterdir())
+        if (scene / "under.png").is_file()
+    ],
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_the_table_names_the_file_and_its_hash(file: Path) -> None:
+    lines = (WEIGHTS / "README.md").read_text("utf-8").splitlines()
+    [row] = [line for line in lines if line.startswith(f"| [{file.parent.name}]")]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in row
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_a_student_is_near_its_teacher(file: Path) -> None:
+    with safe_open(file, "numpy") as opened:
+        about = opened.metadata()
+    assert about["teacher"] == file.parent.name
+    settings = {"levels": 3} if about["teacher_flags"] == "--levels 3" else {}
+    teacher = getattr(hubconf, file.parent.name)(device="cpu", **settings)
+    student = hubconf.realtime(file.parent.name, device="cpu")
+    for paths in PAIRS[about["kind"]]:
+        sources = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths]
+        wanted, found = (fusion.fuse(sources).astype(np.float32) for fusion in (teacher, student))
+        average = np.rint(np.mean(sources, axis=0, dtype=np.float32))
+        near, far = compare(found, wanted).psnr, compare(average, wanted).psnr
+        assert near > far + 6, paths[0].stem
