@@ -20,6 +20,17 @@ def result_of(model: nn.Module, sample: Sample) -> Tensor:
     return torch.stack(kept)
 
 
+def clipped_like(result: Tensor, target: Tensor) -> Tensor:
+    """Return a result that is clipped to [0, 1] where the target is 0 or 1, and only there.
+
+    The results of both are clipped when they are used, so what lies beyond is no error there.
+    Elsewhere it is one, and keeps its gradient.
+    """
+    low = torch.where(target > 0, -torch.inf, 0.0)
+    high = torch.where(target < 1, torch.inf, 1.0)
+    return result.clamp(low, high)
+
+
 def distances(model: nn.Module, sample: Sample) -> dict[str, Tensor]:
     """Return the losses of a batch.
 
@@ -31,6 +42,7 @@ def distances(model: nn.Module, sample: Sample) -> dict[str, Tensor]:
     """
     target, weight = sample["target"], sample["weight"]
     result = torch.where(weight > 0, result_of(model, sample), target).float()
+    result = clipped_like(result, target)
     l1 = (weight * (result - target).abs()).sum() / weight.sum()
     dssim = 1 - ssim(result, target, data_range=1)
     return {"loss": l1 + dssim, "l1": l1, "dssim": dssim, "psnr": psnr(result, target).mean()}

@@ -13,7 +13,7 @@ import hubconf
 from apps.realtime.crops import EDGE, CropSet
 from apps.realtime.distill import check_rise, main
 from apps.realtime.lessons import Lesson, learn_from
-from apps.realtime.losses import distances
+from apps.realtime.losses import clipped_like, distances
 from apps.realtime.models import Student
 from apps.realtime.teacher import InputError, Teacher
 from apps.realtime.tests.conftest import ROOT, picture, write_pairs
@@ -229,3 +229,13 @@ def test_the_distance_of_the_average_by_hand() -> None:
     assert float(found["l1"]) == pytest.approx(0.05 * 15 / 18, abs=1e-6)
     assert float(found["psnr"]) == pytest.approx(-10 * np.log10(0.0025 * 15 / 16), abs=1e-3)
     assert float(found["loss"]) == pytest.approx(float(found["l1"] + found["dssim"]))
+
+
+def test_nothing_is_lost_beyond_what_the_teacher_clipped() -> None:
+    result = torch.tensor([-0.2, -0.2, 0.5, 1.3, 1.3, 0.9], requires_grad=True)
+    target = torch.tensor([0.0, 0.1, 0.4, 1.0, 0.8, 1.0])
+    clipped = clipped_like(result, target)
+    assert clipped.tolist() == pytest.approx([0, -0.2, 0.5, 1, 1.3, 0.9])
+    clipped.sum().backward()
+    assert result.grad is not None
+    assert result.grad.tolist() == [0, 1, 1, 0, 1, 1]

@@ -1,4 +1,4 @@
-"""The students that come with the repository: named in weights/README.md, and near their teachers."""
+"""The students that come with the repository: named in a table, and near their teachers."""
 
 import hashlib
 from pathlib import Path
