@@ -1,7 +1,7 @@
 """How near a student is to its teacher: `python -m apps.realtime.nearness --data SET ...`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,8 @@ from pytorch_msssim import ssim
 import hubconf
 from apps.realtime.distill import RUNS
 from apps.realtime.fuse import DEFAULT_TEACHER, named_teacher
-from apps.realtime.lessons import Lesson, learn_from
+from apps.realtime.lessons import FULL, Lesson, learn_from
+from apps.realtime.onnx_file import load_onnx
 from apps.realtime.teacher import Teacher, add_teacher_flag, modules_of, run_main
 
 RINGS = 4  # of one pixel each, from the border inward
@@ -25,6 +26,7 @@ HEAD = (
     + "---|" * (8 + RINGS)
 )
 Levels = NDArray[np.float32]
+Fuse = Callable[[Sequence[Any]], Any]  # two images of 16 bits to one
 
 
 class Nearness(NamedTuple):
@@ -72,6 +74,9 @@ def build_parser() -> Any:
         "--data", type=Path, nargs="+", required=True, help="sets or lists, as of distill.py"
     )
     group.add_argument(
+        "--onnx", type=Path, help="also measure this file of run_export.py, whose student it is"
+    )
+    group.add_argument(
         "--runs", type=Path, default=RUNS, help="folder with the teacher's results in targets/"
     )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -86,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         student = hubconf.realtime(
             teacher.name, args.weights or teacher.weights, device=args.device
         )
+        other = load_onnx(args.onnx) if args.onnx else None
     rows, worst = [], []
     for place in args.data:
         taught = learn_from(
@@ -97,21 +103,36 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.device,
         )
         names = [lesson.name for lesson in taught.lessons]
-        near = [compare(*_levels(lesson, student)) for lesson in taught.lessons]
-        average = [compare(*_levels(lesson, None)) for lesson in taught.lessons]
-        rows += [_row(place, "student", near), _row(place, "average", average)]
+        near = [compare(*_levels(lesson, student.fuse)) for lesson in taught.lessons]
+        rows.append(_row(place, "student", near))
+        if other:
+            exported = [compare(*_levels(lesson, _deep(other))) for lesson in taught.lessons]
+            rows.append(_row(place, args.onnx.name, exported))
+        average = [compare(*_levels(lesson, _average)) for lesson in taught.lessons]
+        rows.append(_row(place, "average", average))
         ordered = sorted(zip(near, names, strict=True))
         worst += [f"{each.psnr:.2f} dB {name}" for each, name in ordered[:WORST]]
     print("\n".join([HEAD, *rows, "", *worst]))
 
 
-def _levels(lesson: Lesson, student: Any) -> tuple[Levels, Levels]:
-    """Return the student's result, or the average, and the teacher's, in whole levels of 255."""
+def _average(pair: Sequence[Any]) -> Any:
+    return (pair[0].astype(np.float32) + pair[1]) / 2
+
+
+def _deep(fuse_lumas: Callable[[Sequence[Any]], Any]) -> Fuse:
+    """Return what fuses images of 16 bits, of what fuses lumas in [0, 1]."""
+
+    def fuse(pair: Sequence[Any]) -> Any:
+        lumas = [image.astype(np.float32) / np.float32(FULL) for image in pair]
+        return fuse_lumas(lumas).clip(0, 1) * np.float32(FULL)
+
+    return fuse
+
+
+def _levels(lesson: Lesson, fuse: Fuse) -> tuple[Levels, Levels]:
+    """Return a result and the teacher's, in whole levels of 255."""
     first, second, wanted = lesson.planes
-    if student is None:
-        found = (first.astype(np.float32) + second) / 2
-    else:
-        found = student.fuse([first, second])
+    found = fuse([first, second])
     return np.rint(found / np.float32(257)), np.rint(wanted / np.float32(257))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 import hubconf
 from apps.realtime.fuse import DEFAULT_TEACHER, named_teacher
+from apps.realtime.onnx_file import load_onnx
 from apps.realtime.teacher import Teacher, add_teacher_flag, modules_of, run_main
 
 SIZES = ["640x480"]
@@ -131,17 +132,11 @@ def _torch(case: Case) -> Callable[[list[Any]], Any]:
 
 def _onnx(case: Case) -> Callable[[list[Any]], Any]:
     """Return what apps/onnx does with gray images, in short."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = case.threads
-    session = onnxruntime.InferenceSession(case.weights, options, ["CPUExecutionProvider"])
-    names = [each.name for each in session.get_inputs()]
+    fuse_lumas = load_onnx(case.weights, case.threads)
 
     def fuse(pair: list[Any]) -> Any:
-        scaled = [image[None, None] * np.float32(1 / 255) for image in pair]
-        [fused] = session.run(None, dict(zip(names, scaled, strict=True)))
-        return np.rint(np.asarray(fused)[0, 0].clip(0, 1) * 255).astype(np.uint8)
+        fused = fuse_lumas([image * np.float32(1 / 255) for image in pair])
+        return np.rint(fused.clip(0, 1) * 255).astype(np.uint8)
 
     return fuse
 

@@ -1,6 +1,7 @@
 """Fixtures: students with random weights, pairs, and writers of streams."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,10 @@ from apps.realtime.models import Student
 
 ROOT = Path(__file__).resolve().parents[3]
 MakeStudent = Callable[..., Path]
+needs_onnx = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="onnx, onnxscript or onnxruntime is not installed",
+)
 
 
 def picture(seed: int, size: tuple[int, int], channels: int = 1) -> np.ndarray:

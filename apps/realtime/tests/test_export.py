@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -15,13 +14,9 @@ import pytest
 import hubconf
 from apps.realtime.run_export import main
 from apps.realtime.teacher import InputError
-from apps.realtime.tests.conftest import ROOT, MakeStudent, picture, write_pairs
+from apps.realtime.tests.conftest import ROOT, MakeStudent, needs_onnx, picture, write_pairs
 
 pytestmark = pytest.mark.xdist_group("student in ONNX")  # exported once
-needs_onnx = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
-    reason="onnx, onnxscript or onnxruntime is not installed",
-)
 
 
 def run(path: Path, pair: list[np.ndarray]) -> np.ndarray:

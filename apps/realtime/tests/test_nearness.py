@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.realtime import run_export
 from apps.realtime.nearness import RINGS, compare, main
-from apps.realtime.tests.conftest import MakeStudent, write_pairs
+from apps.realtime.tests.conftest import MakeStudent, needs_onnx, write_pairs
 
 
 def test_nearness_by_hand() -> None:
@@ -35,3 +36,20 @@ def test_a_student_that_is_the_average_scores_as_the_average(
     assert len(cells[0]) == 8 + RINGS
     found, expected = (np.array(row[3:], float) for row in cells)
     np.testing.assert_allclose(found, expected, atol=0.02)  # a half is rounded up or down
+
+
+@needs_onnx
+def test_an_exported_student_is_as_near(
+    student: MakeStudent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, path = student(teacher="densefuse", teacher_flags=""), tmp_path / "exported.onnx"
+    pairs = write_pairs(tmp_path / "some", 1, (40, 48))
+    flags = ["--teacher", "densefuse", "--weights", os.fspath(weights)]
+    run_export.main([*flags, "--output", os.fspath(path)])
+    places = ["--data", pairs, "--runs", tmp_path, "--onnx", path]
+    main([*flags, *map(os.fspath, places), "--device", "cpu"])
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| some")]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [row[2] for row in cells] == ["student", "exported.onnx", "average"]
+    found, expected = (np.array(row[3:], float) for row in cells[:2])
+    np.testing.assert_allclose(found, expected, atol=0.02)
