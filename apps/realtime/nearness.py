@@ -15,10 +15,11 @@ from apps.realtime.distill import RUNS
 from apps.realtime.fuse import DEFAULT_TEACHER, named_teacher
 from apps.realtime.lessons import FULL, Lesson, learn_from
 from apps.realtime.onnx_file import load_onnx
-from apps.realtime.teacher import Teacher, add_teacher_flag, modules_of, run_main
+from apps.realtime.teacher import InputError, Teacher, add_teacher_flag, modules_of, run_main
 
 RINGS = 4  # of one pixel each, from the border inward
-WORST = 6  # pairs that are named
+WORST = 6  # pairs of each set that are named
+TIMES = 8  # that a difference is enlarged in a picture
 HEAD = (
     "| set | pairs | result | PSNR, mean | worst | SSIM, mean | worst | "
     + "".join(f"ring {n} | " for n in range(RINGS))
@@ -61,7 +62,7 @@ def compare(found: Levels, wanted: Levels) -> Nearness:
 
 def build_parser() -> Any:
     """Return the parser; call it in `modules_of`."""
-    from utils.common.flags import FlagParser
+    from utils.common.flags import FlagParser, positive_int
 
     parser = FlagParser(
         prog="python -m apps.realtime.nearness",
@@ -80,6 +81,16 @@ def build_parser() -> Any:
         "--runs", type=Path, default=RUNS, help="folder with the teacher's results in targets/"
     )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    group.add_argument(
+        "--worst", type=positive_int, default=WORST, help="name this many pairs of each set"
+    )
+    group.add_argument(
+        "--picture",
+        type=Path,
+        help="draw these pairs, one below the other: teacher, student, and eight times the "
+        "difference",
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace an existing picture")
     return parser
 
 
@@ -92,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             teacher.name, args.weights or teacher.weights, device=args.device
         )
         other = load_onnx(args.onnx) if args.onnx else None
-    rows, worst = [], []
+    if args.picture and args.picture.exists() and not args.overwrite:
+        raise InputError(f"{args.picture} exists; --overwrite replaces it")
+    rows, worst, strips = [], [], []
     for place in args.data:
         taught = learn_from(
             teacher,
@@ -102,7 +115,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.runs / "targets",
             args.device,
         )
-        names = [lesson.name for lesson in taught.lessons]
         near = [compare(*_levels(lesson, student.fuse)) for lesson in taught.lessons]
         rows.append(_row(place, "student", near))
         if other:
@@ -110,9 +122,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             rows.append(_row(place, args.onnx.name, exported))
         average = [compare(*_levels(lesson, _average)) for lesson in taught.lessons]
         rows.append(_row(place, "average", average))
-        ordered = sorted(zip(near, names, strict=True))
-        worst += [f"{each.psnr:.2f} dB {name}" for each, name in ordered[:WORST]]
+        ordered = sorted(zip(near, taught.lessons, strict=True), key=lambda pair: pair[0].psnr)
+        for each, lesson in ordered[: args.worst]:
+            worst.append(f"{each.psnr:.2f} dB {lesson.name}")
+            strips.append(_strip(*_levels(lesson, student.fuse)))
     print("\n".join([HEAD, *rows, "", *worst]))
+    if args.picture:
+        with modules_of(teacher.folder):
+            from utils.common.image import write_image
+
+            write_image(args.picture, _stack(strips))
 
 
 def _average(pair: Sequence[Any]) -> Any:
@@ -134,6 +153,18 @@ def _levels(lesson: Lesson, fuse: Fuse) -> tuple[Levels, Levels]:
     first, second, wanted = lesson.planes
     found = fuse([first, second])
     return np.rint(found / np.float32(257)), np.rint(wanted / np.float32(257))
+
+
+def _strip(found: Levels, wanted: Levels) -> Levels:
+    """Return a row of a picture: teacher, student, and what is apart."""
+    return np.hstack([wanted, found, TIMES * np.abs(found - wanted)])
+
+
+def _stack(strips: Sequence[Levels]) -> NDArray[np.uint8]:
+    """Return rows of a picture below each other, narrow ones with black on their right."""
+    width = max(strip.shape[1] for strip in strips)
+    full = [np.pad(strip, ((0, 0), (0, width - strip.shape[1]))) for strip in strips]
+    return np.vstack(full).clip(0, 255).astype(np.uint8)
 
 
 def _row(place: Path, result: str, near: Sequence[Nearness]) -> str:

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from apps.realtime import run_export
 from apps.realtime.nearness import RINGS, compare, main
+from apps.realtime.teacher import InputError
 from apps.realtime.tests.conftest import MakeStudent, needs_onnx, write_pairs
 
 
@@ -29,7 +31,12 @@ def test_a_student_that_is_the_average_scores_as_the_average(
     weights = student(average=True, teacher="densefuse", teacher_flags="--strategy l1")
     pairs = write_pairs(tmp_path / "some", 2, (40, 48))
     flags = ["--teacher", "densefuse", "--weights", weights, "--data", pairs, "--runs", tmp_path]
-    main([*map(os.fspath, flags), "--device", "cpu"])
+    picture = tmp_path / "picture.png"
+    words = [*map(os.fspath, flags), "--device", "cpu", "--worst", "1", "--picture", str(picture)]
+    main(words)
+    assert cv2.imread(str(picture), cv2.IMREAD_UNCHANGED).shape == (40, 3 * 48)
+    with pytest.raises(InputError, match="--overwrite"):
+        main(words)
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| some")]
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
     assert [row[:3] for row in cells] == [["some", "2", "student"], ["some", "2", "average"]]
