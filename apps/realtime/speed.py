@@ -58,6 +58,9 @@ def build_parser() -> Any:
     add_teacher_flag(group, DEFAULT_TEACHER)
     group.add_argument("--weights", type=Path, help="the student's, instead of those in weights/")
     group.add_argument("--int8", type=Path, help="also its file of run_export.py --int8")
+    group.add_argument(
+        "--no_teacher", action="store_true", help="do not time the teacher, which takes longest"
+    )
     group.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH", help="in pixels")
     group.add_argument(
         "--threads", type=positive_int, nargs="+", default=[1, 2], help="numbers of threads"
@@ -91,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def cases(args: argparse.Namespace, weights: Path, bfloat16: bool) -> Iterator[Case]:
     """Yield the rows: the teacher first, then the student in every form."""
-    forms = [("teacher", "float32", weights), ("student", "float32", weights)]
+    forms = [] if args.no_teacher else [("teacher", "float32", weights)]
+    forms += [("student", "float32", weights)]
     forms += [("student", "bfloat16", weights)] if bfloat16 else []
     forms += [("int8", "", args.int8)] if args.int8 else []
     for text in args.sizes:

@@ -11,7 +11,12 @@ from apps.realtime.tests.conftest import MakeStudent
 
 def test_rows(tmp_path: Path) -> None:
     args = Namespace(
-        sizes=["64x48", "128x96"], threads=[1, 2], int8=tmp_path, teacher="bffr", seconds=1.0
+        sizes=["64x48", "128x96"],
+        threads=[1, 2],
+        int8=tmp_path,
+        teacher="bffr",
+        seconds=1.0,
+        no_teacher=False,
     )
     rows = list(cases(args, tmp_path, bfloat16=True))
     assert len(rows) == 2 * 2 * 4
@@ -21,10 +26,13 @@ def test_rows(tmp_path: Path) -> None:
     ]  # fmt: skip
     args.int8 = None
     assert len(list(cases(args, tmp_path, bfloat16=False))) == 2 * 2 * 2
+    args.no_teacher = True
+    assert {row.what for row in cases(args, tmp_path, bfloat16=False)} == {"student"}
 
 
 def test_a_row_is_measured(student: MakeStudent) -> None:
     args = Namespace(sizes=["64x48"], threads=[1], int8=None, teacher="densefuse", seconds=0.01)
+    args.no_teacher = False
     for case in cases(args, student(), bfloat16=False):
         median, least, peak = measure(case)
         assert 0 < least <= median
