@@ -22,7 +22,7 @@ NAME, SECONDS = "name", "seconds"
 PANEL, RESOLUTION = (5.2, 3.6), 120  # inches, and pixels per inch
 MARKS = {"network": "o", "no network": "s", "other program": "^"}  # by the kind of a point
 ABOVE, BELOW = 8, -14  # of a name from its point, in points; below if a neighbor is higher
-NEIGHBORS = 2.5  # by which factor the seconds of neighbors differ at most
+NEIGHBORS = 4.0  # by which factor the seconds of neighbors differ at most
 MARGINS = (0.15, 0.12)  # around the points, of the axes, for the names
 
 
