@@ -72,7 +72,7 @@ def build_parser() -> Any:
         "--count", type=positive_int, default=80, help="copy at most this many, chosen by --seed"
     )
     group.add_argument("--seed", type=natural_int, default=0, help="decides pairs and borders")
-    group.add_argument("--overwrite", action="store_true", help="replace files of an earlier run")
+    group.add_argument("--overwrite", action="store_true", help="replace pairs of an earlier run")
     return parser
 
 
@@ -88,14 +88,15 @@ def write_copies(teacher: Teacher, args: argparse.Namespace) -> None:
     """Write what the flags name; call it in `modules_of`.
 
     Raises:
-        InputError: sets that cannot be used, or files that exist.
+        InputError: sets that cannot be used, or a folder that holds something.
     """
     from utils.common.files import write_atomically
     from utils.common.image import read_image, write_image
 
-    table = args.output / "pairs.csv"
-    if table.exists() and not args.overwrite:
-        raise InputError(f"{table} exists; --overwrite replaces it and its images")
+    if args.output.exists() and any(args.output.iterdir()) and not args.overwrite:
+        raise InputError(
+            f"{args.output} is not empty; --overwrite replaces its pairs and their list"
+        )
     kind = next(iter(teacher.kinds))
     roles = teacher.kinds[kind].flags
     jobs = find_jobs(teacher, args.data, kind, Path(), teacher.parse(""))
@@ -114,6 +115,7 @@ def write_copies(teacher: Teacher, args: argparse.Namespace) -> None:
             names.append(f"{role}/{number:03d}.png")
             write_image(args.output / names[-1], image)
         rows.append(",".join(names))
+    table = args.output / "pairs.csv"
     text = "\n".join([*rows, ""]).encode()
     write_atomically(table, lambda file: file.write(text))
     print(f"{table}: {len(chosen)} pairs")
