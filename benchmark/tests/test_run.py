@@ -68,7 +68,10 @@ def test_the_methods_that_can_fuse_the_set_are_the_default(tmp_path: Path) -> No
         for kind in ("pairs", "scenes")
     }
     assert able == {
-        "pairs": ["DenseFuse", "NestFuse", "U2Fusion", "BFFR", "Average", "Laplacian"],
+        "pairs": [
+            *("DenseFuse", "NestFuse", "U2Fusion", "U2Fusion-realtime", "BFFR"),
+            *("Average", "Laplacian"),
+        ],
         "scenes": ["DeepFuse", "DeepFuse-realtime", "U2Fusion", "Average", "Laplacian", "Mertens"],
     }
 
