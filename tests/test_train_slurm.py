@@ -45,7 +45,8 @@ def test_two_nodes_train_together(tmp_path: Path) -> None:
         command, cwd=method, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^Device ready: cpu\S*, processes: 2$", done.stdout, re.M)) == 2
+    ready = r"Device ready: cpu\S*, processes: 2(?!\d)"  # lines of the two may run together
+    assert len(re.findall(ready, done.stdout)) == 2
     [run] = (method / "runs").iterdir()
     assert (run / "checkpoints" / "best.safetensors").is_file()
 
