@@ -1,6 +1,7 @@
 """The students that come with the repository: named in a table, and near their teachers."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,11 @@ PAIRS = {
         if (scene / "under.png").is_file()
     ],
 }
+
+
+def test_the_table_has_a_row_for_each_folder() -> None:
+    table = (WEIGHTS / "README.md").read_text("utf-8")
+    assert re.findall(r"^\| \[(\w+)\]", table, re.M) == [file.parent.name for file in FILES]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
