@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME, SECONDS = "name", "seconds"
 PANEL, RESOLUTION = (5.2, 3.6), 120  # inches, and pixels per inch
+ACROSS = 2  # panels in a row
 MARKS = {"network": "o", "no network": "s", "other program": "^"}  # by the kind of a point
 ABOVE, BELOW = 8, -14  # of a name from its point, in points; below if a neighbor is higher
 NEIGHBORS = 4.0  # by which factor the seconds of neighbors differ at most
@@ -51,24 +53,22 @@ def add_plot_flags(parser: argparse.ArgumentParser) -> None:
         type=_metric_and_file,
         nargs="+",
         default=[],
-        metavar="METRIC=FILE",
+        metavar="METRIC[=FILE]",
         help="draw a panel of this metric, with the scores of a report.csv of benchmark.run, as "
-        "in vif=benchmark/results/tno/report.csv",
+        "in vif=benchmark/results/tno/report.csv, or of --points alone",
     )
     plot.add_argument(
         "--points",
         type=Path,
         metavar="CSV",
         help=f"draw more programs: rows with the columns {NAME}, {SECONDS} and one for each "
-        "metric; an empty score is that of the report's row of this name",
+        "metric, which may have any name; an empty score is that of the report's row of this name",
     )
 
 
-def _metric_and_file(text: str) -> tuple[str, Path]:
+def _metric_and_file(text: str) -> tuple[str, Path | None]:
     metric, _, file = text.partition("=")
-    if metric not in COLUMNS or not file:
-        raise argparse.ArgumentTypeError(f"{text} is not METRIC=FILE, as in vif=report.csv")
-    return metric, Path(file)
+    return metric, Path(file) if file else None
 
 
 def check_plot(args: argparse.Namespace) -> tuple[list[Panel], list[Point]]:
@@ -85,12 +85,21 @@ def check_plot(args: argparse.Namespace) -> tuple[list[Panel], list[Point]]:
         raise ValueError("--plot needs scores: --scores vif=report.csv")
     _figure_class()
     check_writable(args.plot, "file", "--plot")
-    files = [file for _, file in args.scores] + ([args.points] if args.points else [])
+    files = [file for file in (*dict(args.scores).values(), args.points) if file]
     check_no_input([args.plot], files, "--plot")
-    return [_panel(*score) for score in args.scores], _points(args.points) if args.points else []
+    points = _points(args.points) if args.points else []
+    for metric, file in args.scores:
+        if not file and not any(metric in point.scores for point in points):
+            raise ValueError(
+                f"--scores {metric}: name a file, as in vif=report.csv, or give scores of "
+                f"{metric} in --points"
+            )
+    return [_panel(*score) for score in args.scores], points
 
 
-def _panel(metric: str, file: Path) -> Panel:
+def _panel(metric: str, file: Path | None) -> Panel:
+    if not file:
+        return Panel(metric, "", {})
     rows = _read(file, ("method", metric), "--scores")
     scores = {row["method"]: _number(row[metric], file) for row in rows if row[metric]}
     return Panel(metric, file.absolute().parent.name, scores)
@@ -101,7 +110,7 @@ def _points(file: Path) -> list[Point]:
         Point(
             row[NAME],
             _number(row[SECONDS], file),
-            {key: _number(cell, file) for key, cell in row.items() if key in COLUMNS and cell},
+            {key: _number(row[key], file) for key in row.keys() - {NAME, SECONDS} if row[key]},
         )
         for row in _read(file, (NAME, SECONDS), "--points")
     ]
@@ -141,9 +150,15 @@ def draw(
         kinds: Keys of `MARKS` by name; a name that is not there is another program.
     """
     width, height = PANEL
-    figure = _figure_class()(figsize=(width * len(panels), height), layout="constrained")
+    columns = min(len(panels), ACROSS)
+    rows = math.ceil(len(panels) / columns)
+    figure = _figure_class()(figsize=(width * columns, height * rows), layout="constrained")
     every = [*(Point(name, value, {}) for name, value in seconds.items()), *points]
-    for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for panel, axes in itertools.zip_longest(panels, grid):
+        if not panel:
+            axes.set_axis_off()
+            continue
         scored = [
             (point, point.scores.get(panel.metric, panel.scores.get(point.name, math.nan)))
             for point in every
@@ -173,12 +188,16 @@ def _fill(
     axes.set(
         xscale="log",
         xlabel=f"seconds for a pair of {SIZE}",
-        ylabel=f"{COLUMNS[panel.metric].label} {arrow(panel.metric)}",
+        ylabel=_label(panel.metric),
         title=panel.title,
     )
     axes.grid(alpha=0.4)
     if scored:
         axes.legend()
+
+
+def _label(metric: str) -> str:
+    return f"{COLUMNS[metric].label} {arrow(metric)}" if metric in COLUMNS else metric
 
 
 def _are_near(one: Point, other: Point) -> bool:

@@ -57,12 +57,29 @@ def test_points_are_measured_or_given_and_scores_those_of_the_report(
     assert (axes.get_title(), axes.get_ylabel(), axes.get_xscale()) == ("tno", "VIF ↑", "log")
 
 
+def test_metrics_of_ones_own_and_panels_in_two_columns(files: Path) -> None:
+    own = files / "own.csv"
+    own.write_text("name,seconds,PSNR in dB\nStudent,0.02,46\nAverage,0.001,\n")
+    panels = [plot.Panel(name, "", {}) for name in ("PSNR in dB", "vif", "PSNR in dB")]
+    figure = plot.draw(panels, {}, plot._points(own), {})
+    first, second, third, empty = figure.axes
+    assert [axes.get_ylabel() for axes in (first, second, third)] == [
+        "PSNR in dB", "VIF ↑", "PSNR in dB"
+    ]  # fmt: skip
+    assert [text.get_text() for text in first.texts] == ["Student"]
+    assert not second.texts
+    rows = [axes.get_subplotspec().rowspan.start for axes in figure.axes]
+    assert rows == [0, 0, 1, 1]
+    assert not empty.axison
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("--plot a.png", "--plot needs scores: --scores vif=report.csv"),
         ("--scores vif=tno/report.csv", "name it with --plot"),
         ("--plot a.png --scores qabf=tno/report.csv", "(--scores) has no column qabf"),
+        ("--plot a.png --scores ssim --points points.csv", "--scores ssim: name a file"),
         ("--plot a.png --scores vif=none.csv", "none.csv (--scores) cannot be read"),
         ("--plot tno --scores vif=tno/report.csv", "tno (--plot) is a folder"),
         (
