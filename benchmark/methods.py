@@ -35,6 +35,20 @@ class Method(NamedTuple):
     teacher: str | None = None
 
 
+class StudentFile(NamedTuple):
+    """Weights of a student of `apps/realtime`.
+
+    Attributes:
+        weights: The file.
+        kind: Of the sources that it fuses, as its file has it.
+        suffix: What its name adds to its teacher's.
+    """
+
+    weights: Path
+    kind: str
+    suffix: str
+
+
 def _baseline(rule: str, *kinds: Kind) -> Method:
     return Method(kinds, ROOT, ("-m", "benchmark.baselines", rule), baseline=True)
 
@@ -63,7 +77,8 @@ def find_methods(root: Path = ROOT) -> dict[str, Method]:
     The file `benchmark.json` in its folder says which kinds of sets it can fuse, as in
     `{"fuses": ["pairs", "exposures", "focus"]}`. Without the file it is taken to fuse pairs.
 
-    A method is followed by its student, if one comes with the repository: `U2Fusion-realtime`.
+    A method is followed by its students that come with the repository: `U2Fusion-realtime`, and
+    `U2Fusion-realtime-small` if there are weights in `u2fusion_small`.
 
     Raises:
         ValueError: A `benchmark.json` cannot be read, or holds something else.
@@ -75,17 +90,27 @@ def find_methods(root: Path = ROOT) -> dict[str, Method]:
     for name, folder in zip(short, folders, strict=True):
         full = name if times[name] == 1 else folder.name
         methods[full] = Method(_kinds(folder / FACTS), folder)
-        weights = root / STUDENTS / name.lower() / "model.safetensors"
-        if weights.is_file():
-            methods[f"{full}-realtime"] = _student(name.lower(), weights, root)
+        for student in find_students(root / STUDENTS, name.lower()):
+            methods[full + student.suffix] = _student(student, name.lower(), root)
     return methods | BASELINES
 
 
-def _student(teacher: str, weights: Path, root: Path) -> Method:
-    with safe_open(weights, "numpy") as file:
-        kind = LEARNED[file.metadata()["kind"]]
-    command = ("-m", "apps.realtime.fuse", "--teacher", teacher)
-    return Method((kind,), root, command, teacher=teacher)
+def _student(student: StudentFile, teacher: str, root: Path) -> Method:
+    weights = str(student.weights.relative_to(root))
+    command = ("-m", "apps.realtime.fuse", "--teacher", teacher, "--weights", weights)
+    return Method((LEARNED[student.kind],), root, command, teacher=teacher)
+
+
+def find_students(folder: Path, teacher: str) -> list[StudentFile]:
+    """Return the students of a method, by its name in lower case, in a folder of weights."""
+    found = []
+    for weights in sorted(folder.glob("*/model.safetensors")):
+        with safe_open(weights, "numpy") as file:
+            about = file.metadata()
+        if about["teacher"] == teacher:
+            size = weights.parent.name.removeprefix(teacher).replace("_", "-")
+            found.append(StudentFile(weights, about["kind"], f"-realtime{size}"))
+    return found
 
 
 def _kinds(path: Path) -> tuple[Kind, ...]:

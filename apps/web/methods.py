@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hubconf
+from benchmark.methods import StudentFile, find_students
 
 _LOADING = threading.Lock()  # while `hubconf` changes where modules are found
 STUDENTS = Path(__file__).resolve().parents[1] / "realtime" / "weights"
@@ -171,15 +172,14 @@ class Student(Method):
 
     Args:
         folder: The method's.
-        weights: The student's.
+        student: The student's weights.
     """
 
-    def __init__(self, folder: Path, weights: Path) -> None:
+    def __init__(self, folder: Path, student: StudentFile) -> None:
         super().__init__(folder)
-        self._weights, self._teacher = weights, self.name.lower()
-        self.name = f"{self.name}-realtime"
-        with _LOADING:
-            learned = hubconf.realtime(self._teacher, weights).about["kind"]
+        self._weights, self._teacher = student.weights, self.name.lower()
+        self.name += student.suffix
+        learned = student.kind
         self.kinds = {learned: self.kinds[learned]._replace(settings=self._settings(learned))}
 
     def _settings(self, kind: str) -> list[Setting]:
@@ -208,7 +208,7 @@ def _offer(action: argparse.Action, recommended: Mapping[str, Any]) -> Setting |
 
 
 def find_methods(students: Path = STUDENTS) -> list[Method]:
-    """Return the methods in the order of their years, each before its student if it has one.
+    """Return the methods in the order of their years, each before its students.
 
     Args:
         students: Folder of their weights.
@@ -216,7 +216,6 @@ def find_methods(students: Path = STUDENTS) -> list[Method]:
     found = []
     for folder in hubconf._FOLDERS:
         found.append(Method(folder))
-        weights = students / found[-1].name.lower() / "model.safetensors"
-        if weights.is_file():
-            found.append(Student(folder, weights))
+        teacher = found[-1].name.lower()
+        found += [Student(folder, each) for each in find_students(students, teacher)]
     return sorted(found, key=lambda method: (method.year, method.name))

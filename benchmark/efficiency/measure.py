@@ -36,10 +36,10 @@ def of_method(device: str) -> Efficiency:
     return of_fusion(partial(make, device=device), network, device)
 
 
-def of_student(teacher: str, device: str) -> Efficiency:
-    """Measure the student of a method; this process runs in the root of the repository."""
-    make = importlib.import_module("hubconf").realtime
-    return of_fusion(partial(make, teacher, device=device), lambda fusion: fusion.model, device)
+def of_student(device: str, teacher: str, weights: str) -> Efficiency:
+    """Measure a student of a method; this process runs in the root of the repository."""
+    make = partial(importlib.import_module("hubconf").realtime, teacher, weights, device=device)
+    return of_fusion(make, lambda fusion: fusion.model, device)
 
 
 def of_fusion(
@@ -116,12 +116,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or mps")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--rule", help="measure this baseline instead")
-    instead.add_argument("--student_of", help="measure the student of this method instead")
+    instead.add_argument(
+        "--student_of",
+        nargs=2,
+        metavar=("METHOD", "FILE"),
+        help="measure the student of this method instead",
+    )
     args = parser.parse_args(argv)
     if args.rule:
         found = of_baseline(args.rule)
     elif args.student_of:
-        found = of_student(args.student_of, args.device)
+        found = of_student(args.device, *args.student_of)
     else:
         found = of_method(args.device)
     args.file.write_text(json.dumps(asdict(found)) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ def measure(method: Method, device: str, python: str = sys.executable) -> Effici
         file, log = Path(scratch) / "efficiency.json", Path(scratch) / "log.txt"
         command = [python, "-m", "benchmark.efficiency.measure", str(file)]
         command += ["--rule", method.command[-1]] if method.baseline else ["--device", device]
-        command += ["--student_of", method.teacher] if method.teacher else []
+        command += ["--student_of", method.teacher, method.command[-1]] if method.teacher else []
         run = run_measured(command, method.folder, log, environment=child_environment())
         if run.status:
             raise MethodError(last_words(log.read_text("utf-8", errors="replace")))

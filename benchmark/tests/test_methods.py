@@ -35,16 +35,22 @@ def test_methods_of_one_name_are_called_as_their_folders(tmp_path: Path) -> None
     assert list(find_methods(tmp_path)) == ["Same_2018", "Other", "Same_2020", *BASELINES]
 
 
-def test_a_student_follows_its_teacher(tmp_path: Path) -> None:
+def test_students_follow_their_teacher(tmp_path: Path) -> None:
     for name in ("Alpha_2031", "Beta_2019"):
         add(tmp_path, name, {"fuses": ["pairs", "exposures"]})
-    weights = tmp_path / "apps" / "realtime" / "weights" / "beta" / "model.safetensors"
-    weights.parent.mkdir(parents=True)
-    save_file({"bias": np.zeros(1)}, weights, {"kind": "exposures"})
+    for name, kind in (("beta_small", "pair"), ("beta", "exposures")):
+        weights = tmp_path / "apps" / "realtime" / "weights" / name / "model.safetensors"
+        weights.parent.mkdir(parents=True)
+        save_file({"bias": np.zeros(1)}, weights, {"teacher": "beta", "kind": kind})
     found = find_methods(tmp_path)
-    assert list(found) == ["Beta", "Beta-realtime", "Alpha", *BASELINES]
-    command = ("-m", "apps.realtime.fuse", "--teacher", "beta")
-    assert found["Beta-realtime"] == Method(("exposures",), tmp_path, command, teacher="beta")
+    assert list(found) == ["Beta", "Beta-realtime", "Beta-realtime-small", "Alpha", *BASELINES]
+    command = ("-m", "apps.realtime.fuse", "--teacher", "beta", "--weights")
+    for name, folder, kind in (
+        ("Beta-realtime", "beta", "exposures"),
+        ("Beta-realtime-small", "beta_small", "pairs"),
+    ):
+        file = f"apps/realtime/weights/{folder}/model.safetensors"
+        assert found[name] == Method((kind,), tmp_path, (*command, file), teacher="beta")
 
 
 @pytest.mark.parametrize(
