@@ -18,14 +18,15 @@ from benchmark.report.summary import arrow
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 NAME, SECONDS = "name", "seconds"
 PANEL, RESOLUTION = (5.2, 3.6), 120  # inches, and pixels per inch
 ACROSS = 2  # panels in a row
+MARK = 5  # from the middle of a mark to its border, pixels
 MARKS = {"network": "o", "no network": "s", "other program": "^"}  # by the kind of a point
-ABOVE, BELOW = 8, -14  # of a name from its point, in points; below if a neighbor is higher
-NEIGHBORS = 4.0  # by which factor the seconds of neighbors differ at most
-MARGINS = (0.15, 0.12)  # around the points, of the axes, for the names
+LIFTS = (11, -11, 23, -23, 35, -35)  # of a name from its point, in points; the first free one
+MARGINS = (0.15, 0.2)  # around the points, of the axes, for the names
 
 
 class Panel(NamedTuple):
@@ -155,6 +156,7 @@ def draw(
     figure = _figure_class()(figsize=(width * columns, height * rows), layout="constrained")
     every = [*(Point(name, value, {}) for name, value in seconds.items()), *points]
     grid = figure.subplots(rows, columns, squeeze=False).flat
+    names = []
     for panel, axes in itertools.zip_longest(panels, grid):
         if not panel:
             axes.set_axis_off()
@@ -163,27 +165,23 @@ def draw(
             (point, point.scores.get(panel.metric, panel.scores.get(point.name, math.nan)))
             for point in every
         ]
-        _fill(axes, panel, [pair for pair in scored if math.isfinite(pair[1])], kinds)
+        known = [pair for pair in scored if math.isfinite(pair[1])]
+        _fill(axes, panel, known, kinds)
+        names.append((axes, sorted((p.seconds, score, p.name) for p, score in known)))
+    figure.draw_without_rendering()  # now it is known where the points are
+    for axes, marks in names:
+        _write_names(axes, marks)
     return figure
 
 
 def _fill(
     axes: Axes, panel: Panel, scored: Sequence[tuple[Point, float]], kinds: Mapping[str, str]
 ) -> None:
-    for kind, mark in MARKS.items():
+    for color, (kind, mark) in enumerate(MARKS.items()):
         own = [pair for pair in scored if kinds.get(pair[0].name, "other program") == kind]
         if own:
             x, y = zip(*((point.seconds, score) for point, score in own), strict=True)
-            axes.plot(x, y, mark, label=kind)
-    for point, score in scored:
-        beaten = any(other > score and _are_near(point, near) for near, other in scored)
-        axes.annotate(
-            point.name,
-            (point.seconds, score),
-            xytext=(0, BELOW if beaten else ABOVE),
-            textcoords="offset points",
-            ha="center",
-        )
+            axes.plot(x, y, mark, color=f"C{color}", label=kind)
     axes.margins(*MARGINS)
     axes.set(
         xscale="log",
@@ -200,8 +198,24 @@ def _label(metric: str) -> str:
     return f"{COLUMNS[metric].label} {arrow(metric)}" if metric in COLUMNS else metric
 
 
-def _are_near(one: Point, other: Point) -> bool:
-    return max(one.seconds, other.seconds) < NEIGHBORS * min(one.seconds, other.seconds)
+def _write_names(axes: Axes, marks: Sequence[tuple[float, float, str]]) -> None:
+    """Write names above or below their points, where they touch neither points nor other names.
+
+    Args:
+        axes: Where the points are drawn.
+        marks: Seconds, score and name of each point.
+    """
+    points = [axes.transData.transform(mark[:2]) for mark in marks]
+    boxes: list[Bbox] = []
+    for seconds, score, name in marks:
+        text = axes.annotate(name, (seconds, score), (0, 0), textcoords="offset points")
+        text.set(ha="center", va="center")
+        for lift in LIFTS:
+            text.xyann = (0, lift)
+            box = text.get_window_extent()
+            if not box.padded(MARK).count_contains(points) and not box.count_overlaps(boxes):
+                break
+        boxes.append(box)
 
 
 def _figure_class() -> type[Figure]:

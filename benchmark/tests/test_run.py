@@ -69,8 +69,8 @@ def test_the_methods_that_can_fuse_the_set_are_the_default(tmp_path: Path) -> No
     }
     assert able == {
         "pairs": [
-            *("DenseFuse", "NestFuse", "U2Fusion", "U2Fusion-realtime", "BFFR"),
-            *("Average", "Laplacian"),
+            *("DenseFuse", "NestFuse", "U2Fusion", "U2Fusion-realtime", "U2Fusion-realtime-small"),
+            *("BFFR", "Average", "Laplacian"),
         ],
         "scenes": ["DeepFuse", "DeepFuse-realtime", "U2Fusion", "Average", "Laplacian", "Mertens"],
     }
