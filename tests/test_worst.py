@@ -81,6 +81,9 @@ def test_a_method_or_a_result_is_missing(files: Path, capsys: pytest.CaptureFixt
     (files / "net" / "b.png").unlink()
     assert run("vif") == 1
     assert "net (--fused Net) has no image for b" in capsys.readouterr().err
+    (files / "scores.csv").write_text(SCORES.replace("0.4,", ","))
+    assert run("vif") == 1
+    assert "scores.csv (--scores), column vif: could not convert" in capsys.readouterr().err
     (files / "scores.csv").write_text(SCORES.replace("Net", "Mine"))
     assert run("vif") == 1
     assert "has no method Net (--fused); it has Mine, Other" in capsys.readouterr().err

@@ -86,7 +86,10 @@ def order(file: Path, method: str, metric: str) -> list[Scored]:
         rows, columns = list(reader), reader.fieldnames or []
     if missing := [name for name in ("method", "image", metric) if name not in columns]:
         raise ValueError(f"{file} (--scores) has no column {missing[0]}: {', '.join(columns)}")
-    own = [Scored(row["image"], float(row[metric])) for row in rows if row["method"] == method]
+    try:
+        own = [Scored(row["image"], float(row[metric])) for row in rows if row["method"] == method]
+    except ValueError as error:
+        raise ValueError(f"{file} (--scores), column {metric}: {error}") from error
     if not own:
         known = ", ".join(dict.fromkeys(row["method"] for row in rows))
         raise ValueError(f"{file} (--scores) has no method {method} (--fused); it has {known}")

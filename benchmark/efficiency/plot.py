@@ -86,7 +86,7 @@ def check_plot(args: argparse.Namespace) -> tuple[list[Panel], list[Point]]:
         raise ValueError("--plot needs scores: --scores vif=report.csv")
     _figure_class()
     check_writable(args.plot, "file", "--plot")
-    files = [file for file in (*dict(args.scores).values(), args.points) if file]
+    files = [file for file in (*(file for _, file in args.scores), args.points) if file]
     check_no_input([args.plot], files, "--plot")
     points = _points(args.points) if args.points else []
     for metric, file in args.scores:
@@ -124,6 +124,8 @@ def _read(file: Path, columns: Sequence[str], flag: str) -> list[dict[str, str]]
             rows, found = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{file} ({flag}) cannot be read: {error}") from error
+    if long := [number for number, row in enumerate(rows, 1) if None in row]:
+        raise ValueError(f"{file} ({flag}): row {long[0]} has more cells than the first line")
     if missing := [name for name in columns if name not in found]:
         raise ValueError(f"{file} ({flag}) has no column {missing[0]}; it has {', '.join(found)}")
     return rows

@@ -20,6 +20,7 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "tno").mkdir()
     (tmp_path / "tno" / "report.csv").write_text(REPORT)
     (tmp_path / "points.csv").write_text(POINTS)
+    (tmp_path / "long.csv").write_text("name,seconds,PSNR, dB\nStudent,0.02,46,1,2\n")
     return tmp_path
 
 
@@ -80,6 +81,11 @@ def test_metrics_of_ones_own_and_panels_in_two_columns(files: Path) -> None:
         ("--scores vif=tno/report.csv", "name it with --plot"),
         ("--plot a.png --scores qabf=tno/report.csv", "(--scores) has no column qabf"),
         ("--plot a.png --scores ssim --points points.csv", "--scores ssim: name a file"),
+        ("--plot a.png --scores vif --points long.csv", "row 1 has more cells"),
+        (
+            "--plot points.csv --scores vif=points.csv vif=tno/report.csv",
+            "would replace points.csv",
+        ),
         ("--plot a.png --scores vif=none.csv", "none.csv (--scores) cannot be read"),
         ("--plot tno --scores vif=tno/report.csv", "tno (--plot) is a folder"),
         (
